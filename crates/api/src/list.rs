@@ -1,0 +1,157 @@
+//! The parameters of a list of records, and its answer.
+
+use std::sync::Arc;
+
+use analysis::document::Document;
+use bytes::Bytes;
+use model::collection::Collection;
+use store::{
+    record::{List, Record},
+    value::write_text,
+};
+
+use crate::{
+    answer::Answer,
+    call::Call,
+    config::Config,
+    error::Rejection,
+    page,
+    query::{bad, cut, encode},
+    router::Parameter,
+};
+
+/// A page that is asked for.
+pub(crate) struct Listing {
+    /// One more than the page holds: whether there is a next one.
+    pub(crate) list: List,
+    items_max: usize,
+    target: (String, String),
+}
+
+impl Listing {
+    /// Takes the parameters of a list; what is then left over is unknown.
+    pub(crate) fn read(
+        mut call: Call,
+        config: &Config,
+        collection: &Collection,
+        columns: Vec<usize>,
+    ) -> Result<Listing, Rejection> {
+        let query = &mut call.query;
+        let limit = query.limit("limit", config.page_limit, config.page_limit_max)?;
+        let ids = query.list("ids", config.ids_max)?.map(|ids| keys(&ids, collection)).transpose()?;
+        let sort = query.take("sort").map(|text| page::sort(&text, collection)).transpose()?;
+        let after = query.take("cursor").map(|text| page::place(&text, sort, collection)).transpose()?;
+        let mut filters = Vec::new();
+        for (index, column) in collection.columns.iter().enumerate() {
+            if let Some(text) = query.take(&column.name) {
+                filters.push((index, Some(page::filter(column.kind, &column.name, &text)?)));
+            }
+        }
+        let known = call.name.route().parameters.iter().filter_map(|parameter: &Parameter| parameter.name());
+        call.query.finish(known.chain(collection.columns.iter().map(|column| column.name.as_str())))?;
+        let items_max = usize::try_from(limit).unwrap_or(usize::MAX);
+        let list = List { columns, filters, ids, sort, after, limit: items_max.saturating_add(1) };
+        Ok(Listing { list, items_max, target: call.target })
+    }
+
+    /// Cuts the records to the page, and says where the next one begins.
+    pub(crate) fn cut(&self, records: &mut Vec<Record>, collection: &Collection) -> Option<String> {
+        if records.len() <= self.items_max {
+            return None;
+        }
+        records.truncate(self.items_max);
+        records.last().map(|record| page::cursor(&record.place, self.list.sort, collection))
+    }
+
+    /// `{"items":[..],"next":".."}`
+    pub(crate) fn answer(&self, items: &[Bytes], next: Option<&str>) -> Answer {
+        let mut out = Vec::with_capacity(items.iter().map(|item| item.len() + 1).sum::<usize>() + 64);
+        out.extend_from_slice(b"{\"items\":[");
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(item);
+        }
+        out.extend_from_slice(b"],\"next\":");
+        match next {
+            Some(next) => write_text(next, &mut out),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.push(b'}');
+        let mut answer = Answer::json(out);
+        answer.next = next.map(|next| self.url(next));
+        answer
+    }
+
+    /// The same request with another cursor.
+    fn url(&self, next: &str) -> String {
+        let (path, query) = &self.target;
+        let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+        let mut url = format!("{path}?");
+        for pair in kept {
+            url.push_str(pair);
+            url.push('&');
+        }
+        url.push_str("cursor=");
+        url.push_str(&encode(next));
+        url
+    }
+}
+
+/// Ids in canonical form.
+pub(crate) fn keys(ids: &[String], collection: &Collection) -> Result<Vec<Arc<str>>, Rejection> {
+    let kind = collection.key_type();
+    ids.iter()
+        .map(|id| match kind.parse_key(id) {
+            Some(key) => Ok(key.into()),
+            None => Err(bad("ids", format!("names `{}`, not of type {}", cut(id), kind.name()))),
+        })
+        .collect()
+}
+
+/// The columns that `fields` names, in declared order; all of them without.
+pub(crate) fn columns(call: &mut Call, config: &Config, collection: &Collection) -> Result<Vec<usize>, Rejection> {
+    let Some(fields) = call.query.list("fields", config.fields_max)? else {
+        return Ok((0..collection.columns.len()).collect());
+    };
+    let mut wanted = vec![false; collection.columns.len()];
+    for field in &fields {
+        match collection.column(field) {
+            Some(column) => wanted[column] = true,
+            // Every item has its id, asked for or not.
+            None if field == "id" => {}
+            None => {
+                let names = collection.columns.iter().map(|column| column.name.as_str());
+                return Err(Rejection::BadParameter {
+                    name: "fields".to_owned(),
+                    problem: format!("names `{}`, which collection `{}` does not have", cut(field), collection.name),
+                    hint: crate::query::hint(field, names),
+                });
+            }
+        }
+    }
+    Ok((0..wanted.len()).filter(|column| wanted[*column]).collect())
+}
+
+/// `{"id":"N14228","year":1999}`; a column named `id` stands for itself.
+pub(crate) fn item(record: &Record, collection: &Collection, columns: &[usize]) -> Bytes {
+    let mut out = Vec::with_capacity(record.members.len() + record.key.len() + 16);
+    out.push(b'{');
+    if !columns.iter().any(|column| collection.columns[*column].name == "id") {
+        out.extend_from_slice(b"\"id\":");
+        write_text(&record.key, &mut out);
+        if !record.members.is_empty() {
+            out.push(b',');
+        }
+    }
+    out.extend_from_slice(&record.members);
+    out.push(b'}');
+    out.into()
+}
+
+/// A record's columns, then the sections of its analysis.
+pub(crate) fn joined(item: &Bytes, document: &Document) -> Bytes {
+    let (columns, tail) = (&item[..item.len() - 1], document.tail());
+    [columns, &tail].concat().into()
+}

@@ -1,0 +1,206 @@
+//! The keys of a section, and which of its forms knows each.
+
+use super::{LIMIT_MAX, OVER_DATASET, TOP};
+use crate::declare::key::{Form, Key, Kind, Need, Style, Table};
+
+/// `[[section]]`
+pub const SECTION: Table = Table {
+    header: "[[section]]",
+    doc: "One named part of an analysis. Its form follows from its keys: `rows` shows rows, `measures` computes over \
+          groups, `series` with `measures` over buckets of time, `sql` asks a statement of its own.",
+    keys: &[
+        Key {
+            name: "name",
+            kind: Kind::Text(Style::Path),
+            need: Need::Required,
+            doc: "Its place in the document; dots nest: `by.month` is member `month` of object `by`.",
+            example: "\"by.month\"",
+            forms: &[],
+        },
+        Key {
+            name: "title",
+            kind: Kind::Text(Style::Prose),
+            need: Need::Default("made from the name"),
+            doc: "One line for people.",
+            example: "\"Flights and delays by month\"",
+            forms: &[],
+        },
+        Key {
+            name: "dataset",
+            kind: Kind::Text(Style::Reference),
+            need: Need::Required,
+            doc: "The dataset whose rows it reads; not a reference.",
+            example: "\"flights\"",
+            forms: OVER_DATASET,
+        },
+        Key {
+            name: "where",
+            kind: Kind::Text(Style::Condition),
+            need: Need::Default("all rows"),
+            doc: "Which rows.",
+            example: "\"dep_delay > 15 and origin in ('JFK', 'LGA')\"",
+            forms: OVER_DATASET,
+        },
+        Key {
+            name: "rows",
+            kind: Kind::Entries {
+                listed: Style::Reference,
+                value: Style::Reference,
+            },
+            need: Need::Required,
+            doc: "The columns shown of each row: a list, or a table of names and columns. A joined column is shown \
+                  by its own name alone.",
+            example: "[\"scheduled\", \"carrier\", \"weather.wind\"]",
+            forms: &[Form::Rows],
+        },
+        Key {
+            name: "order",
+            kind: Kind::Names(Style::Order),
+            need: Need::Default("the dataset's order: time, then key"),
+            doc: "Columns to order by before the dataset's own order; `-` before a name descends; nulls come last \
+                  both ways.",
+            example: "[\"-dep_delay\"]",
+            forms: &[Form::Rows],
+        },
+        Key {
+            name: "limit",
+            kind: Kind::Integer(1, LIMIT_MAX),
+            need: Need::Default("all rows"),
+            doc: "At most so many rows.",
+            example: "20",
+            forms: &[Form::Rows],
+        },
+        Key {
+            name: "by",
+            kind: Kind::Entries {
+                listed: Style::Reference,
+                value: Style::Reference,
+            },
+            need: Need::Default("one object over all rows"),
+            doc: "Dimensions: columns whose values make the groups, a list or a table of names and columns. Groups \
+                  come in their order; a group without rows is absent.",
+            example: "[\"month\"]",
+            forms: &[Form::Groups],
+        },
+        Key {
+            name: "measures",
+            kind: Kind::Entries {
+                listed: Style::Reference,
+                value: Style::Measure,
+            },
+            need: Need::Required,
+            doc: "What is computed of each group: a list of the dataset's measures, or a table of names and measures.",
+            example: "[\"flights\", \"departure_delay\"]",
+            forms: &[Form::Groups, Form::Series],
+        },
+        Key {
+            name: "top",
+            kind: Kind::Table(&TOP),
+            need: Need::Default("all groups"),
+            doc: "Only the first groups by a measure.",
+            example: "{ by = \"-flights\", limit = 10 }",
+            forms: &[Form::Groups],
+        },
+        Key {
+            name: "series",
+            kind: Kind::Text(Style::Every),
+            need: Need::Required,
+            doc: "The width of a bucket of the dataset's time. A week begins on Monday.",
+            example: "\"month\"",
+            forms: &[Form::Series],
+        },
+        Key {
+            name: "timezone",
+            kind: Kind::Text(Style::Zone),
+            need: Need::Default("\"UTC\""),
+            doc: "The zone in which a bucket begins, by its IANA name; for times of type timestamptz.",
+            example: "\"America/New_York\"",
+            forms: &[Form::Series],
+        },
+        Key {
+            name: "trend",
+            kind: Kind::Text(Style::Reference),
+            need: Need::Default("not looked for"),
+            doc: "A measure of the section that is a number: its linear trend.",
+            example: "\"departure_delay\"",
+            forms: &[Form::Series],
+        },
+        Key {
+            name: "changes",
+            kind: Kind::Text(Style::Reference),
+            need: Need::Default("not looked for"),
+            doc: "A measure of the section that is a number: where its level changes.",
+            example: "\"departure_delay\"",
+            forms: &[Form::Series],
+        },
+        Key {
+            name: "outliers",
+            kind: Kind::Text(Style::Reference),
+            need: Need::Default("not looked for"),
+            doc: "A measure of the section that is a number: points far from its median.",
+            example: "\"departure_delay\"",
+            forms: &[Form::Series],
+        },
+        Key {
+            name: "gaps",
+            kind: Kind::Flag,
+            need: Need::Default("false"),
+            doc: "Show the spans of empty buckets between the first and the last.",
+            example: "true",
+            forms: &[Form::Series],
+        },
+        Key {
+            name: "database",
+            kind: Kind::Text(Style::Reference),
+            need: Need::Required,
+            doc: "The database that is asked.",
+            example: "\"fleet\"",
+            forms: &[Form::Own],
+        },
+        Key {
+            name: "sql",
+            kind: Kind::Text(Style::Sql),
+            need: Need::Required,
+            doc: "One SELECT for the list of ids in `$1`: the object's id and the columns, ordered by the object.",
+            example: "\"sections/siblings.sql\"",
+            forms: &[Form::Own],
+        },
+        Key {
+            name: "object",
+            kind: Kind::Pairs {
+                key: Style::Member,
+                value: Style::Type,
+            },
+            need: Need::Required,
+            doc: "The column that says whose a row is, and its type.",
+            example: "{ object = \"text\" }",
+            forms: &[Form::Own],
+        },
+        Key {
+            name: "columns",
+            kind: Kind::Pairs {
+                key: Style::Member,
+                value: Style::Type,
+            },
+            need: Need::Required,
+            doc: "What is shown of each row, in this order, and its type.",
+            example: "{ tailnum = \"text\", year = \"int2\" }",
+            forms: &[Form::Own],
+        },
+        Key {
+            name: "single",
+            kind: Kind::Flag,
+            need: Need::Default("false"),
+            doc: "The first row alone, or null, in place of an array.",
+            example: "true",
+            forms: &[Form::Own],
+        },
+    ],
+    rules: &[
+        "No section's path begins with another section's path; sections of one parent stand together.",
+        "The first part of a path is neither `id` nor a column of the tracked collection.",
+        "No two members of a section have one name.",
+        "A dimension is neither a float nor json; rows are not ordered by json.",
+        "A series by `hour` needs a time with hours; `timezone` needs a timestamptz.",
+    ],
+};

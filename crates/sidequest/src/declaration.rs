@@ -1,0 +1,158 @@
+//! The files of a model: from a directory, or the demo that is built in.
+//!
+//! Reading is bounded, since the directory is the user's and may be the wrong one (`--model /`). What the files
+//! mean is for `model::check`.
+
+use std::{
+    fmt, fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, anyhow, bail};
+use model::file::{Files, ROOT};
+use rust_embed::RustEmbed;
+
+use crate::exit::{Exit, Failure};
+
+const FILES_MAX: usize = 1_000;
+const FILE_BYTES_MAX: u64 = 1 << 20;
+const DEPTH_MAX: usize = 8;
+
+#[derive(RustEmbed)]
+#[folder = "../../demo/flights"]
+#[include = "*.toml"]
+#[include = "*.sql"]
+#[include = "*.zst"]
+#[allow_missing = true]
+struct Demo;
+
+/// Where a model's files are.
+#[derive(Clone, Debug)]
+pub(crate) enum Origin {
+    /// Built into the binary.
+    Demo,
+    /// This directory.
+    Directory(PathBuf),
+}
+
+impl Origin {
+    /// What the user named: a directory, its `model.toml`, or nothing for the demo.
+    pub(crate) fn of(given: Option<PathBuf>) -> Origin {
+        match given {
+            None => Origin::Demo,
+            Some(path) if path.is_file() && path.file_name().is_some_and(|name| name == ROOT) => {
+                let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+                Origin::Directory(parent.unwrap_or(Path::new(".")).to_owned())
+            }
+            Some(path) => Origin::Directory(path),
+        }
+    }
+
+    /// The text files, for `model::check`.
+    pub(crate) fn files(&self) -> Result<Files, Failure> {
+        let read = match self {
+            Origin::Demo => demo_files(),
+            Origin::Directory(directory) => directory_files(directory),
+        };
+        read.map(Files::new).map_err(|error| {
+            Exit::Model
+                .because(error)
+                .hint("a model is a directory with a model.toml; `sidequest serve` alone shows one".to_owned())
+        })
+    }
+
+    /// A file that fills a table, such as `data/flights.csv.zst`, as it is stored.
+    pub(crate) fn data(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        match self {
+            Origin::Demo => Demo::get(path)
+                .map(|file| file.data.into_owned())
+                .ok_or_else(|| anyhow!("find {path} in the demo")),
+            Origin::Directory(directory) => {
+                if Path::new(path).components().any(|part| !matches!(part, std::path::Component::Normal(_))) {
+                    bail!("read {path}: a model's files are inside its directory");
+                }
+                let path = directory.join(path);
+                fs::read(&path).with_context(|| format!("read {}", path.display()))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Demo => formatter.write_str("the demo built in"),
+            Origin::Directory(directory) => directory.display().fmt(formatter),
+        }
+    }
+}
+
+fn demo_files() -> anyhow::Result<Vec<(String, String)>> {
+    Demo::iter()
+        .filter(|path| is_text(Path::new(path.as_ref())))
+        .map(|path| {
+            let file = Demo::get(&path).expect("the path was listed");
+            let text = String::from_utf8(file.data.into_owned()).with_context(|| format!("read {path}"))?;
+            Ok((path.into_owned(), text))
+        })
+        .collect()
+}
+
+fn directory_files(directory: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    if !directory.join(ROOT).is_file() {
+        bail!("find a {ROOT} in {}", directory.display());
+    }
+    let mut files = Vec::new();
+    collect(directory, "", 0, &mut files)?;
+    Ok(files)
+}
+
+/// Hidden entries are left out: editors keep their own files there, and a mounted ConfigMap its old versions.
+fn collect(
+    directory: &Path,
+    prefix: &str,
+    depth: usize,
+    files: &mut Vec<(String, String)>,
+) -> anyhow::Result<()> {
+    if depth > DEPTH_MAX {
+        bail!("read {}: directories are nested deeper than {DEPTH_MAX}", directory.display());
+    }
+    let what = || format!("read the directory {}", directory.display());
+    let mut names = fs::read_dir(directory)
+        .with_context(what)?
+        .map(|entry| entry.map(|entry| entry.file_name()))
+        .collect::<Result<Vec<_>, _>>()
+        .with_context(what)?;
+    names.sort();
+    for name in names {
+        let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
+        let path = directory.join(name);
+        let relative = format!("{prefix}{name}");
+        if path.is_dir() {
+            collect(&path, &format!("{relative}/"), depth + 1, files)?;
+        } else if is_text(&path) {
+            if files.len() == FILES_MAX {
+                bail!("read {}: a model has at most {FILES_MAX} files", path.display());
+            }
+            files.push((relative, read_text(&path)?));
+        }
+    }
+    Ok(())
+}
+
+fn read_text(path: &Path) -> anyhow::Result<String> {
+    let what = || format!("read {}", path.display());
+    let mut text = String::new();
+    let read = fs::File::open(path)
+        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text))
+        .with_context(what)?;
+    if read as u64 > FILE_BYTES_MAX {
+        bail!("{}: it is larger than {FILE_BYTES_MAX} bytes", what());
+    }
+    Ok(text)
+}
+
+fn is_text(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml" || extension == "sql")
+}

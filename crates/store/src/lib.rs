@@ -1,0 +1,16 @@
+//! Where rows come from and go to: pools, statements, records, and what fills an empty database.
+//!
+//! Knows PostgreSQL and the checked model. What rows mean to an analysis is for `analysis`, which URLs
+//! exist for `api`, where PostgreSQL comes from for `embedded`.
+
+pub mod config;
+pub mod pool;
+pub mod query;
+pub mod id;
+pub mod value;
+pub mod record;
+pub mod seed;
+pub mod check;
+pub mod open;
+pub mod metric;
+pub mod error;

@@ -1,0 +1,324 @@
+//! A bounded pool of connections to one database: first come, first served, and waiting has a deadline.
+//!
+//! Own, and not a library's, because waiting must be measured and ordered, and because a connection
+//! whose statement nobody waits for any more is cancelled and drained before anyone gets it again.
+
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use embedded::{Caps, Databases};
+use futures_util::{StreamExt, future::try_join_all};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+    time::{Instant, timeout, timeout_at},
+};
+use tokio_postgres::{RowStream, Statement, error::SqlState};
+
+use crate::{config::Config, error::Error, metric::Metric};
+
+/// Prepared statements kept a connection. Field selections make many texts; beyond it all are dropped.
+const STATEMENTS_MAX: usize = 512;
+
+/// A statement that nobody waits for may end by itself within this time. Cancelling costs PostgreSQL a
+/// process, and most statements of ours are shorter.
+const CANCEL_AFTER: Duration = Duration::from_millis(20);
+
+/// A connection that is being cancelled must be usable again within this time, or it is closed.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// One database's connections. Cheap to clone.
+#[derive(Clone)]
+pub struct Pool(Arc<Inner>);
+
+struct Inner {
+    database: String,
+    config: Config,
+    databases: Arc<Databases>,
+    permits: Arc<Semaphore>,
+    /// The last returned is the first given: its caches are warm.
+    idle: Mutex<Vec<Connection>>,
+    /// Connections being cancelled and drained; each holds its permit until it is done.
+    retiring: Mutex<JoinSet<()>>,
+    metric: Metric,
+}
+
+/// A connection and the statements prepared on it.
+pub(crate) struct Connection {
+    pub(crate) client: tokio_postgres::Client,
+    cancel: embedded::Cancel,
+    statements: HashMap<Arc<str>, Statement>,
+}
+
+/// A connection for as long as it is held.
+pub struct Lease {
+    pool: Pool,
+    /// Invariant: present until drop.
+    connection: Option<Connection>,
+    permit: Option<OwnedSemaphorePermit>,
+    /// How long the caller waited for it.
+    pub waited: Duration,
+    /// A statement is running whose answer has not been read to its end.
+    pub(crate) busy: bool,
+    /// The connection is in a state that nobody else should find: it is closed instead of given back.
+    pub(crate) spoiled: bool,
+    /// What is left of that answer, where it had begun to come.
+    pub(crate) rest: Option<Pin<Box<RowStream>>>,
+    /// Where a connection given back while busy is drained; the thread that drops it may have no runtime.
+    runtime: Handle,
+}
+
+impl Pool {
+    /// A pool without a connection yet.
+    pub fn new(database: String, config: Config, databases: Arc<Databases>) -> Pool {
+        Pool(Arc::new(Inner {
+            permits: Arc::new(Semaphore::new(config.connections)),
+            database,
+            config,
+            databases,
+            idle: Mutex::new(Vec::new()),
+            retiring: Mutex::new(JoinSet::new()),
+            metric: Metric::default(),
+        }))
+    }
+
+    /// The database's name in the model.
+    pub fn database(&self) -> &str {
+        &self.0.database
+    }
+
+    /// Connections at most.
+    pub fn connections_max(&self) -> usize {
+        self.0.config.connections
+    }
+
+    /// Leases given out now.
+    pub fn in_use(&self) -> usize {
+        self.0.config.connections.saturating_sub(self.0.permits.available_permits())
+    }
+
+    /// What the engine behind it can do.
+    pub fn caps(&self) -> &Caps {
+        self.0.databases.caps(&self.0.database)
+    }
+
+    /// What it counts.
+    pub fn metric(&self) -> &Metric {
+        &self.0.metric
+    }
+
+    /// Waits for a connection, in order of arrival, until the deadline or the pool's own bound.
+    pub async fn get(&self, deadline: Instant) -> Result<Lease, Error> {
+        let inner = &self.0;
+        let began = Instant::now();
+        let until = deadline.min(began + inner.config.wait_max);
+        let Ok(permit) = timeout_at(until, inner.permits.clone().acquire_owned()).await else {
+            inner.metric.lease_timeouts.add(1);
+            return Err(Error::Busy {
+                database: inner.database.clone(),
+                connections: inner.config.connections,
+                waited: began.elapsed(),
+            });
+        };
+        let permit = permit.expect("the semaphore is never closed");
+        let idle = self.take_idle();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.connect(deadline).await?,
+        };
+        let waited = began.elapsed();
+        inner.metric.leases.add(1);
+        inner.metric.lease_wait_us.add(u64::try_from(waited.as_micros()).unwrap_or(u64::MAX));
+        Ok(Lease {
+            pool: self.clone(),
+            connection: Some(connection),
+            permit: Some(permit),
+            waited,
+            busy: false,
+            spoiled: false,
+            rest: None,
+            runtime: Handle::current(),
+        })
+    }
+
+    /// Opens all its connections, so that the first requests do not pay for them.
+    pub async fn warm(&self) -> Result<(), Error> {
+        let deadline = Instant::now() + self.0.config.connect_max;
+        // All are held until the last is there, or one would be given twice.
+        try_join_all((0..self.0.config.connections).map(|_| self.get(deadline))).await?;
+        Ok(())
+    }
+
+    fn take_idle(&self) -> Option<Connection> {
+        let mut idle = self.idle();
+        while let Some(connection) = idle.pop() {
+            if !connection.client.is_closed() {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    async fn connect(&self, deadline: Instant) -> Result<Connection, Error> {
+        let inner = &self.0;
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| Error::Connect {
+            database: inner.database.clone(),
+            source,
+        };
+        let until = deadline.min(Instant::now() + inner.config.connect_max);
+        let opened = async {
+            let connection = inner.databases.connect(&inner.database).await.map_err(|e| failed(Box::new(e)))?;
+            connection.client.batch_execute(&self.session()).await.map_err(|e| failed(Box::new(e)))?;
+            Ok(connection)
+        };
+        let opened = timeout_at(until, opened).await.map_err(|_| failed("no answer in time".into()))??;
+        inner.metric.connections_opened.add(1);
+        Ok(Connection { client: opened.client, cancel: opened.cancel, statements: HashMap::new() })
+    }
+
+    /// Settings of every connection, whatever the server's are: instants are read in UTC, and the text of
+    /// floats and times, which cursors hold, is exact.
+    fn session(&self) -> String {
+        let mut sql = String::from("set timezone to 'UTC'; set datestyle to 'ISO'; set extra_float_digits to 1");
+        if let (Some(time), true) = (self.0.config.statement_timeout, self.caps().interrupt) {
+            sql.push_str(&format!("; set statement_timeout to {}", time.as_millis()));
+        }
+        sql
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the rest of what runs, cancels it if that takes long, and only then gives the connection and
+    /// its permit back.
+    fn retire(&self, retired: Retired, runtime: &Handle) {
+        let pool = self.clone();
+        let mut retiring = self.0.retiring.lock().unwrap_or_else(PoisonError::into_inner);
+        while retiring.try_join_next().is_some() {}
+        retiring.spawn_on(
+            async move {
+                let Retired { connection, permit, rest } = retired;
+                let drained = pool.drain(&connection, rest);
+                if timeout(DRAIN_MAX, drained).await.unwrap_or(false) {
+                    pool.idle().push(connection);
+                }
+                drop(permit);
+            },
+            runtime,
+        );
+    }
+
+    /// Whether the connection can be given to another.
+    async fn drain(&self, connection: &Connection, rest: Option<Pin<Box<RowStream>>>) -> bool {
+        let mut ended = Box::pin(end(connection, rest));
+        if let Ok(end) = timeout(CANCEL_AFTER, &mut ended).await {
+            return end != End::Closed;
+        }
+        if !self.caps().interrupt {
+            return ended.await != End::Closed;
+        }
+        self.0.metric.cancels.add(1);
+        connection.cancel.cancel().await;
+        // The request goes its own way to the server and may arrive after the statement has ended by
+        // itself. It would then hit the next one, somebody else's: such a connection is not used again.
+        ended.await == End::Cancelled
+    }
+}
+
+/// A connection given back while a statement ran on it.
+struct Retired {
+    connection: Connection,
+    permit: Option<OwnedSemaphorePermit>,
+    rest: Option<Pin<Box<RowStream>>>,
+}
+
+/// How a statement ended that nobody waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// By a cancellation.
+    Cancelled,
+    /// By itself, or it cannot be told how.
+    Other,
+    /// With its connection.
+    Closed,
+}
+
+async fn end(connection: &Connection, rest: Option<Pin<Box<RowStream>>>) -> End {
+    let mut end = End::Other;
+    if let Some(mut rest) = rest {
+        while let Some(row) = rest.next().await {
+            if let Err(error) = row {
+                if error.code() == Some(&SqlState::QUERY_CANCELED) {
+                    end = End::Cancelled;
+                }
+                break;
+            }
+        }
+    }
+    // An answer to this one says that the server has done with all before it.
+    match connection.client.simple_query("").await {
+        Ok(_) => end,
+        Err(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => End::Cancelled,
+        Err(_) => End::Closed,
+    }
+}
+
+impl Lease {
+    /// The connection's client.
+    pub fn client(&self) -> &tokio_postgres::Client {
+        &self.connection.as_ref().expect("present until drop").client
+    }
+
+    /// The pool it came from.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// The statement, prepared once a connection.
+    pub(crate) async fn prepare(&mut self, sql: &Arc<str>) -> Result<Statement, tokio_postgres::Error> {
+        let connection = self.connection.as_mut().expect("present until drop");
+        if let Some(statement) = connection.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        self.busy = true;
+        let prepared = connection.client.prepare(sql).await;
+        self.busy = false;
+        let statement = prepared?;
+        if connection.statements.len() >= STATEMENTS_MAX {
+            connection.statements.clear();
+        }
+        connection.statements.insert(sql.clone(), statement.clone());
+        Ok(statement)
+    }
+
+    /// Prepares the statement anew next time, if the server says that this one is of no use any more: a
+    /// table has changed, or something between us and the server has dropped it.
+    pub(crate) fn forget_if_stale(&mut self, sql: &str, error: &tokio_postgres::Error) {
+        let stale = [SqlState::FEATURE_NOT_SUPPORTED, SqlState::INVALID_SQL_STATEMENT_NAME];
+        if error.code().is_some_and(|code| stale.contains(code)) {
+            self.connection.as_mut().expect("present until drop").statements.remove(sql);
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        let permit = self.permit.take();
+        if connection.client.is_closed() || self.spoiled {
+            return;
+        }
+        if self.busy {
+            let retired = Retired { connection, permit, rest: self.rest.take() };
+            self.pool.retire(retired, &self.runtime);
+        } else {
+            self.pool.idle().push(connection);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The store on a real PostgreSQL: one server a test process, a database of its own for each test.
+
+mod cancel;
+mod check;
+mod failure;
+mod id;
+mod pool;
+mod record;
+mod seed;
+mod world;

@@ -1,0 +1,29 @@
+-- Text that is sorted or compared is collated "C" here, so that no statement depends on the database's locale.
+
+create table aircraft (             -- every tail number that flew; nulls where the registry does not know it
+    tailnum      text collate "C" primary key,
+    year         int2,              -- built
+    type         text collate "C",
+    manufacturer text collate "C",
+    model        text collate "C",
+    engines      int2,
+    seats        int2,
+    speed        int2,              -- cruising, mph; known of 23
+    engine       text collate "C"
+);
+
+create table airlines (
+    carrier      text collate "C" primary key,
+    name         text collate "C" not null
+);
+
+create table airports (
+    faa          text collate "C" primary key,
+    name         text collate "C" not null,
+    lat          float8 not null,
+    lon          float8 not null,
+    alt          int2 not null,     -- feet
+    tz           int2 not null,     -- hours from UTC
+    dst          text collate "C" not null,
+    tzone        text collate "C"
+);

@@ -1,0 +1,2 @@
+create unique index weather_hour on weather (origin, time_hour);
+analyze;

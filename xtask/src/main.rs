@@ -1,0 +1,52 @@
+//! `cargo xtask`: everything that is not the product. `ci` is what CI runs, all of it and nothing else.
+
+mod bench;
+mod ci;
+mod docs;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Everything that is not the product.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct CommandLine {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Format, lints, house rules, all tests, generated pages: what CI runs.
+    Ci(ci::Options),
+    /// Write the generated pages of docs/reference/.
+    Docs,
+    /// Measure.
+    Bench {
+        #[command(subcommand)]
+        scenario: Scenario,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Scenario {
+    /// Many distinct objects at once over one connection, the strategies alternating in one run.
+    Burst(bench::Options),
+}
+
+fn main() -> ExitCode {
+    let done = match CommandLine::parse().task {
+        Task::Ci(options) => ci::run(&options),
+        Task::Docs => docs::run(),
+        Task::Bench { scenario: Scenario::Burst(options) } => bench::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            workspace::say(format_args!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
