@@ -87,7 +87,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         None => build(options.without_engine)?,
     };
     let data = data_directory(options)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(measure(options, &binary, &data))
 }
 
@@ -155,16 +157,37 @@ fn data_directory(options: &Options) -> anyhow::Result<PathBuf> {
 /// Another one begins each round, so that none always follows the same.
 fn in_turn(strategies: &[String], round: usize) -> impl Iterator<Item = &str> {
     let begin = (round - 1) % strategies.len().max(1);
-    strategies.iter().cycle().skip(begin).take(strategies.len()).map(String::as_str)
+    strategies
+        .iter()
+        .cycle()
+        .skip(begin)
+        .take(strategies.len())
+        .map(String::as_str)
 }
 
-async fn start(options: &Options, binary: &Path, data: &Path, strategy: &str) -> anyhow::Result<process::Server> {
+async fn start(
+    options: &Options,
+    binary: &Path,
+    data: &Path,
+    strategy: &str,
+) -> anyhow::Result<process::Server> {
     let (listen, admin) = (free_address()?, free_address()?);
     let mut command = std::process::Command::new(binary);
-    command.current_dir(root()).arg("serve").arg("--no-cache").arg("--data").arg(data);
+    command
+        .current_dir(root())
+        .arg("serve")
+        .arg("--no-cache")
+        .arg("--data")
+        .arg(data);
     command.args(["--engine", &options.engine, "--strategy", strategy]);
     command.args(["--listen", &listen.to_string(), "--admin", &admin.to_string()]);
-    command.args(["--request-timeout", REQUEST_TIMEOUT, "--in-flight-max", "10000", "--quiet"]);
+    command.args([
+        "--request-timeout",
+        REQUEST_TIMEOUT,
+        "--in-flight-max",
+        "10000",
+        "--quiet",
+    ]);
     if strategy == "each" && options.engine != "in-process" {
         command.args(["--pool", &EACH_POOL.to_string()]);
     }
@@ -185,19 +208,34 @@ async fn busiest(options: &Options, binary: &Path, data: &Path) -> anyhow::Resul
     let mut objects = Vec::new();
     for line in body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let object: serde_json::Value = serde_json::from_slice(line).context("read a line of NDJSON")?;
-        let Some(id) = object["id"].as_str() else { bail!("read the id of {object}") };
-        let measure = options.by.split('.').fold(&object, |value, member| &value[member]);
+        let Some(id) = object["id"].as_str() else {
+            bail!("read the id of {object}")
+        };
+        let measure = options
+            .by
+            .split('.')
+            .fold(&object, |value, member| &value[member]);
         objects.push((measure.as_f64().unwrap_or(0.0), id.to_owned()));
     }
     objects.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     if objects.len() < options.objects {
-        bail!("find {} objects: the model has {}", options.objects, objects.len());
+        bail!(
+            "find {} objects: the model has {}",
+            options.objects,
+            objects.len()
+        );
     }
-    Ok(objects.into_iter().take(options.objects).map(|(_, id)| id).collect())
+    Ok(objects
+        .into_iter()
+        .take(options.objects)
+        .map(|(_, id)| id)
+        .collect())
 }
 
 fn analysis_paths(ids: &[String]) -> Vec<(String, String)> {
-    ids.iter().map(|id| (id.clone(), format!("/api/v1/objects/{id}/analysis"))).collect()
+    ids.iter()
+        .map(|id| (id.clone(), format!("/api/v1/objects/{id}/analysis")))
+        .collect()
 }
 
 /// Whether the bytes are the same; an error unless at least the answers are, floats to 1e-9 relative.
@@ -208,11 +246,15 @@ fn compare(
 ) -> anyhow::Result<bool> {
     let mut same_bytes = true;
     for (id, expected) in expected {
-        let Some(found) = found.get(id) else { bail!("compare {strategy}: no answer for {id}") };
+        let Some(found) = found.get(id) else {
+            bail!("compare {strategy}: no answer for {id}")
+        };
         if expected != found {
             same_bytes = false;
-            let expected = serde_json::from_slice(expected).with_context(|| format!("read the first answer for {id}"))?;
-            let found = serde_json::from_slice(found).with_context(|| format!("read {strategy}'s answer for {id}"))?;
+            let expected = serde_json::from_slice(expected)
+                .with_context(|| format!("read the first answer for {id}"))?;
+            let found = serde_json::from_slice(found)
+                .with_context(|| format!("read {strategy}'s answer for {id}"))?;
             if let Some(place) = difference(&expected, &found, "") {
                 bail!("compare {strategy}: {id} differs at {place}");
             }
@@ -229,13 +271,15 @@ fn difference(a: &serde_json::Value, b: &serde_json::Value, at: &str) -> Option<
             let is_close = x == y || (x - y).abs() <= DIFFERENCE_MAX * x.abs().max(y.abs());
             (!is_close).then(|| format!("{at}: {x} and {y}"))
         }
-        (Value::Array(x), Value::Array(y)) if x.len() == y.len() => {
-            x.iter().zip(y).enumerate().find_map(|(n, (x, y))| difference(x, y, &format!("{at}/{n}")))
-        }
+        (Value::Array(x), Value::Array(y)) if x.len() == y.len() => x
+            .iter()
+            .zip(y)
+            .enumerate()
+            .find_map(|(n, (x, y))| difference(x, y, &format!("{at}/{n}"))),
         // The order of members is part of the answer.
-        (Value::Object(x), Value::Object(y)) if x.keys().eq(y.keys()) => {
-            x.iter().find_map(|(name, value)| difference(value, &y[name], &format!("{at}/{name}")))
-        }
+        (Value::Object(x), Value::Object(y)) if x.keys().eq(y.keys()) => x
+            .iter()
+            .find_map(|(name, value)| difference(value, &y[name], &format!("{at}/{name}"))),
         (x, y) => (x != y).then(|| format!("{at}: {x:.60} and {y:.60}")),
     }
 }

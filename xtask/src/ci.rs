@@ -39,7 +39,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         match done {
             Ok(()) => say(format_args!("── {}: fine, {seconds:.0} s", step.name)),
             Err(error) => {
-                say(format_args!("── {}: FAILED, {seconds:.0} s: {error:#}", step.name));
+                say(format_args!(
+                    "── {}: FAILED, {seconds:.0} s: {error:#}",
+                    step.name
+                ));
                 failed.push(step.name);
             }
         }
@@ -56,32 +59,62 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 fn steps(options: &Options) -> Vec<Step> {
-    let features: &[&str] = if options.without_engine { &["--no-default-features"] } else { &[] };
+    let features: &[&str] = if options.without_engine {
+        &["--no-default-features"]
+    } else {
+        &[]
+    };
     let clippy = |features: &[&str]| {
         let mut command = cargo();
-        command.args(["clippy", "--workspace", "--all-targets", "--locked"]).args(features);
+        command
+            .args(["clippy", "--workspace", "--all-targets", "--locked"])
+            .args(features);
         command.args(["--", "--deny", "warnings"]);
         command
     };
     let mut format = cargo();
     format.args(["fmt", "--all", "--check"]);
-    let mut steps = vec![Step { name: "format", command: format }];
+    let mut steps = vec![Step {
+        name: "format",
+        command: format,
+    }];
     // The engine is 200 packages of the build: it is compiled once, for the tests, and only checked here.
-    steps.push(Step { name: "lints", command: clippy(features) });
+    steps.push(Step {
+        name: "lints",
+        command: clippy(features),
+    });
     if !options.without_engine {
-        steps.push(Step { name: "lints without the engine", command: clippy(&["--no-default-features"]) });
+        steps.push(Step {
+            name: "lints without the engine",
+            command: clippy(&["--no-default-features"]),
+        });
     }
     if has_nextest() {
         let mut tests = cargo();
-        tests.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]).args(features);
+        tests
+            .args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])
+            .args(features);
         let mut doc_tests = cargo();
-        doc_tests.args(["test", "--workspace", "--doc", "--locked", "--no-fail-fast"]).args(features);
-        steps.push(Step { name: "documentation tests", command: doc_tests });
-        steps.push(Step { name: "tests", command: tests });
+        doc_tests
+            .args(["test", "--workspace", "--doc", "--locked", "--no-fail-fast"])
+            .args(features);
+        steps.push(Step {
+            name: "documentation tests",
+            command: doc_tests,
+        });
+        steps.push(Step {
+            name: "tests",
+            command: tests,
+        });
     } else {
         let mut tests = cargo();
-        tests.args(["test", "--workspace", "--locked", "--no-fail-fast"]).args(features);
-        steps.push(Step { name: "tests", command: tests });
+        tests
+            .args(["test", "--workspace", "--locked", "--no-fail-fast"])
+            .args(features);
+        steps.push(Step {
+            name: "tests",
+            command: tests,
+        });
     }
     steps
 }
@@ -101,7 +134,10 @@ fn tell_skipped(file: &Path) -> anyhow::Result<()> {
         say(line);
     }
     if variable("SIDEQUEST_REQUIRE_ALL").is_some_and(|value| value == "1") {
-        bail!("run every test: SIDEQUEST_REQUIRE_ALL=1 and {} did not", lines.len());
+        bail!(
+            "run every test: SIDEQUEST_REQUIRE_ALL=1 and {} did not",
+            lines.len()
+        );
     }
     Ok(())
 }

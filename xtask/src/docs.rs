@@ -22,7 +22,15 @@ pub(crate) fn run() -> anyhow::Result<()> {
         // No page depends on the engine, and without it the build takes a fifth of the time.
         let text = output(
             cargo()
-                .args(["run", "--quiet", "--locked", "--package", "sidequest", "--no-default-features", "--"])
+                .args([
+                    "run",
+                    "--quiet",
+                    "--locked",
+                    "--package",
+                    "sidequest",
+                    "--no-default-features",
+                    "--",
+                ])
                 .args(["__reference", page]),
         )?;
         fs::write(root().join(file), text).with_context(|| format!("write {file}"))?;

@@ -40,7 +40,9 @@ fn main() -> ExitCode {
     let done = match CommandLine::parse().task {
         Task::Ci(options) => ci::run(&options),
         Task::Docs => docs::run(),
-        Task::Bench { scenario: Scenario::Burst(options) } => bench::run(&options),
+        Task::Bench {
+            scenario: Scenario::Burst(options),
+        } => bench::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,7 +11,9 @@ use anyhow::{Context as _, bail};
 
 /// The directory of the workspace.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask is in the workspace")
 }
 
 /// cargo, in the workspace.
@@ -30,14 +32,19 @@ pub(crate) fn target() -> PathBuf {
 }
 
 /// A variable of the environment.
-#[expect(clippy::disallowed_methods, reason = "no part of the product: a tool is told by its environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no part of the product: a tool is told by its environment"
+)]
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
 /// Runs to the end; a failure names the command.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
-    let status = command.status().with_context(|| format!("run {}", shown(command)))?;
+    let status = command
+        .status()
+        .with_context(|| format!("run {}", shown(command)))?;
     if !status.success() {
         bail!("run {}: {status}", shown(command));
     }
@@ -46,7 +53,9 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
 
 /// What a command prints.
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<Vec<u8>> {
-    let output = command.output().with_context(|| format!("run {}", shown(command)))?;
+    let output = command
+        .output()
+        .with_context(|| format!("run {}", shown(command)))?;
     if !output.status.success() {
         bail!(
             "run {}: {}: {}",

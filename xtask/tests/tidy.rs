@@ -79,7 +79,10 @@ fn arrows_point_as_declared() {
 #[test]
 fn a_forbidden_arrow_is_a_fault() {
     let mut packages = packages();
-    let model = packages.iter_mut().find(|package| package.name == "model").expect("model is a crate");
+    let model = packages
+        .iter_mut()
+        .find(|package| package.name == "model")
+        .expect("model is a crate");
     model.dependencies.push("store".to_owned());
     assert_eq!(
         arrow_faults(&packages),
@@ -90,9 +93,15 @@ fn a_forbidden_arrow_is_a_fault() {
 #[test]
 fn a_forbidden_arrow_of_tests_is_a_fault() {
     let mut packages = packages();
-    let embedded = packages.iter_mut().find(|package| package.name == "embedded").expect("embedded is a crate");
+    let embedded = packages
+        .iter_mut()
+        .find(|package| package.name == "embedded")
+        .expect("embedded is a crate");
     embedded.test_dependencies.push("api".to_owned());
-    assert_eq!(arrow_faults(&packages), ["embedded → api (tests): tests may use what the crate reaches, not more"]);
+    assert_eq!(
+        arrow_faults(&packages),
+        ["embedded → api (tests): tests may use what the crate reaches, not more"]
+    );
 }
 
 #[test]
@@ -112,10 +121,16 @@ fn pure_crates_are_pure() {
     let packages = packages();
     let mut faults = dependency_faults(&packages);
     for (name, _) in PURE {
-        let package = packages.iter().find(|package| package.name == *name).expect("a pure crate exists");
+        let package = packages
+            .iter()
+            .find(|package| package.name == *name)
+            .expect("a pure crate exists");
         let sources = sources_below(&package.directory.join("src"));
         // Tests read fixtures.
-        let sources: Vec<Source> = sources.into_iter().filter(|source| !source.path.ends_with("tests.rs")).collect();
+        let sources: Vec<Source> = sources
+            .into_iter()
+            .filter(|source| !source.path.ends_with("tests.rs"))
+            .collect();
         faults.extend(purity_faults(&sources));
     }
     assert_none(faults);
@@ -123,12 +138,21 @@ fn pure_crates_are_pure() {
 
 #[test]
 fn impurity_is_found_however_it_is_written() {
-    let source = |text: &str| Source { path: PathBuf::from("crates/model/src/x.rs"), text: text.to_owned() };
+    let source = |text: &str| Source {
+        path: PathBuf::from("crates/model/src/x.rs"),
+        text: text.to_owned(),
+    };
     let found = |text: &str| purity_faults(&[source(text)]).len();
-    assert_eq!(found("//! Knows nothing of tokio.\nuse std::{collections::BTreeMap, fmt};\n"), 0);
+    assert_eq!(
+        found("//! Knows nothing of tokio.\nuse std::{collections::BTreeMap, fmt};\n"),
+        0
+    );
     assert_eq!(found("use std::time::Duration;\n"), 0);
     assert_eq!(found("let text = std::fs::read_to_string(path);\n"), 1);
-    assert_eq!(found("use std::{\n    collections::BTreeMap,\n    fs::{self, File},\n};\n"), 2);
+    assert_eq!(
+        found("use std::{\n    collections::BTreeMap,\n    fs::{self, File},\n};\n"),
+        2
+    );
     assert_eq!(found("use std::time::{Duration, Instant};\n"), 1);
     assert_eq!(found("use std::{fmt, time::{Duration, SystemTime}};\n"), 1);
     assert_eq!(found("tokio::task::yield_now();\n"), 1);
@@ -137,7 +161,11 @@ fn impurity_is_found_however_it_is_written() {
 #[test]
 fn files_are_tidy() {
     let sources = all_sources();
-    assert!(sources.len() > 10, "the sources were not found: {}", sources.len());
+    assert!(
+        sources.len() > 10,
+        "the sources were not found: {}",
+        sources.len()
+    );
     let mut faults = Vec::new();
     for source in &sources {
         faults.extend(opening_fault(source));
@@ -150,13 +178,23 @@ fn files_are_tidy() {
 
 #[test]
 fn untidy_files_are_found() {
-    let source = |path: &str, text: &str| Source { path: PathBuf::from(path), text: text.to_owned() };
+    let source = |path: &str, text: &str| Source {
+        path: PathBuf::from(path),
+        text: text.to_owned(),
+    };
     assert!(opening_fault(&source("a.rs", "use std::fmt;\n")).is_some());
     assert!(opening_fault(&source("a.rs", "//! What it is for.\n")).is_none());
     assert!(name_fault(&source("crates/api/src/util.rs", "")).is_some());
     assert!(name_fault(&source("crates/api/src/shared/page.rs", "")).is_some());
     assert!(name_fault(&source("crates/api/src/page.rs", "")).is_none());
-    assert_eq!(type_faults(&source("a.rs", "pub(crate) struct Context {\npub enum Engine {\ntrait Handler {")).len(), 2);
+    assert_eq!(
+        type_faults(&source(
+            "a.rs",
+            "pub(crate) struct Context {\npub enum Engine {\ntrait Handler {"
+        ))
+        .len(),
+        2
+    );
     assert!(length_fault(&source("a.rs", &"x\n".repeat(LINES_MAX + 1))).is_some());
 }
 
@@ -166,14 +204,20 @@ fn every_crate_takes_the_lints_of_the_workspace() {
         let manifest = read(&package.directory.join("Cargo.toml"));
         !manifest.contains("[lints]\nworkspace = true")
     });
-    assert_none(without.map(|package| format!("{}: has no `[lints] workspace = true`", package.name)).collect());
+    assert_none(
+        without
+            .map(|package| format!("{}: has no `[lints] workspace = true`", package.name))
+            .collect(),
+    );
 }
 
 #[test]
 fn there_is_one_tokio_postgres() {
     // It numbers its prepared statements by a counter of the whole process: two copies would give the one
     // backend of the in-process engine the same name twice.
-    let versions = read(&root().join("Cargo.lock")).matches("name = \"tokio-postgres\"\n").count();
+    let versions = read(&root().join("Cargo.lock"))
+        .matches("name = \"tokio-postgres\"\n")
+        .count();
     assert_eq!(versions, 1, "versions of tokio-postgres in Cargo.lock");
 }
 
@@ -222,9 +266,18 @@ fn reaches(from: &str, to: &str) -> bool {
 fn dependency_faults(packages: &[Package]) -> Vec<String> {
     let mut faults = Vec::new();
     for (name, allowed) in PURE {
-        let package = packages.iter().find(|package| package.name == *name).expect("a pure crate exists");
-        for to in package.dependencies.iter().filter(|to| !allowed.contains(&to.as_str())) {
-            faults.push(format!("{name} → {to}: a pure crate; if {to} does no I/O, add it to PURE"));
+        let package = packages
+            .iter()
+            .find(|package| package.name == *name)
+            .expect("a pure crate exists");
+        for to in package
+            .dependencies
+            .iter()
+            .filter(|to| !allowed.contains(&to.as_str()))
+        {
+            faults.push(format!(
+                "{name} → {to}: a pure crate; if {to} does no I/O, add it to PURE"
+            ));
         }
     }
     faults
@@ -241,10 +294,19 @@ fn purity_faults(sources: &[Source]) -> Vec<String> {
             .join("\n");
         let imported = imports(&code);
         for impure in IMPURE {
-            let by_use = imported.iter().filter(|path| is_at_or_below(path, impure)).count();
-            let outside_uses = code.lines().filter(|line| !line.trim_start().starts_with("use ")).filter(|line| names(line, impure));
+            let by_use = imported
+                .iter()
+                .filter(|path| is_at_or_below(path, impure))
+                .count();
+            let outside_uses = code
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("use "))
+                .filter(|line| names(line, impure));
             for _ in 0..by_use + outside_uses.count() {
-                faults.push(format!("{}: names `{impure}` in a pure crate", source.path.display()));
+                faults.push(format!(
+                    "{}: names `{impure}` in a pure crate",
+                    source.path.display()
+                ));
             }
         }
     }
@@ -252,7 +314,8 @@ fn purity_faults(sources: &[Source]) -> Vec<String> {
 }
 
 fn is_at_or_below(path: &str, top: &str) -> bool {
-    path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    path.strip_prefix(top)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 /// Whether the line has the word, not as the end or the beginning of a longer one.
@@ -270,7 +333,11 @@ fn imports(code: &str) -> Vec<String> {
     let mut paths = Vec::new();
     for statement in code.split("use ").skip(1) {
         if let Some((tree, _)) = statement.split_once(';') {
-            expand("", &tree.split_whitespace().collect::<Vec<_>>().join(" "), &mut paths);
+            expand(
+                "",
+                &tree.split_whitespace().collect::<Vec<_>>().join(" "),
+                &mut paths,
+            );
         }
     }
     paths
@@ -303,27 +370,44 @@ fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
 }
 
 fn opening_fault(source: &Source) -> Option<String> {
-    (!source.text.starts_with("//! "))
-        .then(|| format!("{}: does not open with `//!`, what it is responsible for", source.path.display()))
+    (!source.text.starts_with("//! ")).then(|| {
+        format!(
+            "{}: does not open with `//!`, what it is responsible for",
+            source.path.display()
+        )
+    })
 }
 
 fn name_fault(source: &Source) -> Option<String> {
     let homeless = source.path.with_extension("");
-    let part = homeless.iter().find(|part| HOMELESS_MODULES.iter().any(|name| *part == *name))?;
-    Some(format!("{}: `{}` is no noun for what is in it", source.path.display(), part.display()))
+    let part = homeless
+        .iter()
+        .find(|part| HOMELESS_MODULES.iter().any(|name| *part == *name))?;
+    Some(format!(
+        "{}: `{}` is no noun for what is in it",
+        source.path.display(),
+        part.display()
+    ))
 }
 
 fn type_faults(source: &Source) -> Vec<String> {
     let mut faults = Vec::new();
     for line in source.text.lines() {
-        let words: Vec<&str> =
-            line.split(|letter: char| !letter.is_alphanumeric() && letter != '_').filter(|word| !word.is_empty()).collect();
-        let keyword = words.iter().position(|word| matches!(*word, "struct" | "enum" | "trait" | "type"));
+        let words: Vec<&str> = line
+            .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+            .filter(|word| !word.is_empty())
+            .collect();
+        let keyword = words
+            .iter()
+            .position(|word| matches!(*word, "struct" | "enum" | "trait" | "type"));
         let opens = line.trim_start().starts_with("pub") || keyword == Some(0);
         if let Some(name) = keyword.filter(|_| opens).and_then(|at| words.get(at + 1))
             && EMPTY_TYPES.contains(name)
         {
-            faults.push(format!("{}: a type called `{name}` does not say what it is", source.path.display()));
+            faults.push(format!(
+                "{}: a type called `{name}` does not say what it is",
+                source.path.display()
+            ));
         }
     }
     faults
@@ -332,17 +416,32 @@ fn type_faults(source: &Source) -> Vec<String> {
 fn length_fault(source: &Source) -> Option<String> {
     let lines = source.text.lines().count();
     let excused = LONG.iter().any(|(path, _)| source.path == Path::new(path));
-    (lines > LINES_MAX && !excused)
-        .then(|| format!("{}: {lines} lines, more than {LINES_MAX}; one file, one idea", source.path.display()))
+    (lines > LINES_MAX && !excused).then(|| {
+        format!(
+            "{}: {lines} lines, more than {LINES_MAX}; one file, one idea",
+            source.path.display()
+        )
+    })
 }
 
 fn packages() -> Vec<Package> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--format-version", "1", "--offline", "--manifest-path"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--format-version",
+            "1",
+            "--offline",
+            "--manifest-path",
+        ])
         .arg(root().join("Cargo.toml"))
         .output()
         .expect("cargo runs: it runs this test");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo prints JSON");
     let packages = metadata["packages"].as_array().expect("metadata has packages");
     packages.iter().map(package).collect()
@@ -351,20 +450,32 @@ fn packages() -> Vec<Package> {
 fn package(package: &serde_json::Value) -> Package {
     let text = |value: &serde_json::Value| value.as_str().expect("metadata has this text").to_owned();
     let mut by_kind = BTreeMap::<bool, Vec<String>>::new();
-    for dependency in package["dependencies"].as_array().expect("a package has dependencies") {
-        by_kind.entry(dependency["kind"] == "dev").or_default().push(text(&dependency["name"]));
+    for dependency in package["dependencies"]
+        .as_array()
+        .expect("a package has dependencies")
+    {
+        by_kind
+            .entry(dependency["kind"] == "dev")
+            .or_default()
+            .push(text(&dependency["name"]));
     }
     let manifest = PathBuf::from(text(&package["manifest_path"]));
     Package {
         name: text(&package["name"]),
-        directory: manifest.parent().expect("a manifest is in a directory").to_owned(),
+        directory: manifest
+            .parent()
+            .expect("a manifest is in a directory")
+            .to_owned(),
         dependencies: by_kind.remove(&false).unwrap_or_default(),
         test_dependencies: by_kind.remove(&true).unwrap_or_default(),
     }
 }
 
 fn all_sources() -> Vec<Source> {
-    ["crates", "xtask"].iter().flat_map(|directory| sources_below(&root().join(directory))).collect()
+    ["crates", "xtask"]
+        .iter()
+        .flat_map(|directory| sources_below(&root().join(directory)))
+        .collect()
 }
 
 fn sources_below(directory: &Path) -> Vec<Source> {
@@ -377,7 +488,10 @@ fn sources_below(directory: &Path) -> Vec<Source> {
             }
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = read(&path);
-            sources.push(Source { path: path.strip_prefix(root()).unwrap_or(&path).to_owned(), text });
+            sources.push(Source {
+                path: path.strip_prefix(root()).unwrap_or(&path).to_owned(),
+                text,
+            });
         }
     }
     sources
@@ -388,7 +502,10 @@ fn read(path: &Path) -> String {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in the workspace").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask is in the workspace")
+        .to_owned()
 }
 
 #[track_caller]

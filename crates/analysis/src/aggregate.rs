@@ -99,7 +99,13 @@ impl Grouped<'_> {
         self.each(|row, cell| scratch.counts[cell] += u32::from(mask[row]));
     }
 
-    fn share(&self, predicate: Option<usize>, digits: Option<u8>, scratch: &mut Scratch, out: &mut Vec<Cell>) {
+    fn share(
+        &self,
+        predicate: Option<usize>,
+        digits: Option<u8>,
+        scratch: &mut Scratch,
+        out: &mut Vec<Cell>,
+    ) {
         match predicate {
             Some(predicate) => self.count_matching(predicate, scratch),
             None => {
@@ -109,7 +115,9 @@ impl Grouped<'_> {
         }
         out.extend(self.per_cell(|cell| match (self.counts[cell], digits) {
             (0, _) => Cell::Null,
-            (all, Some(digits)) => Cell::Float(decimal::ratio(scratch.counts[cell].into(), all.into(), digits)),
+            (all, Some(digits)) => {
+                Cell::Float(decimal::ratio(scratch.counts[cell].into(), all.into(), digits))
+            }
             (all, None) => Cell::Float(f64::from(scratch.counts[cell]) / f64::from(all)),
         }));
     }
@@ -275,7 +283,9 @@ impl Grouped<'_> {
                 let dictionary = self.table.dictionary(slot);
                 self.each(|row, cell| {
                     if codes[row] != NULL_TEXT {
-                        keep(row, cell, &|other| dictionary.text(codes[row]).cmp(dictionary.text(codes[other])));
+                        keep(row, cell, &|other| {
+                            dictionary.text(codes[row]).cmp(dictionary.text(codes[other]))
+                        });
                     }
                 });
             }
@@ -318,7 +328,10 @@ impl Grouped<'_> {
                     }
                 });
                 out.extend(self.touched.iter().map(|cell| {
-                    let (from, until) = (scratch.starts[*cell as usize] as usize, fill[*cell as usize] as usize);
+                    let (from, until) = (
+                        scratch.starts[*cell as usize] as usize,
+                        fill[*cell as usize] as usize,
+                    );
                     let values = &mut integers[from..until];
                     match values.len() {
                         0 => Cell::Null,
@@ -336,13 +349,22 @@ impl Grouped<'_> {
                     }
                 });
                 out.extend(self.touched.iter().map(|cell| {
-                    let (from, until) = (scratch.starts[*cell as usize] as usize, fill[*cell as usize] as usize);
+                    let (from, until) = (
+                        scratch.starts[*cell as usize] as usize,
+                        fill[*cell as usize] as usize,
+                    );
                     let values = &mut floats[from..until];
                     match values.len() {
                         0 => Cell::Null,
                         n => {
-                            let value = *values.select_nth_unstable_by(rank(n), |a, b| float_order(*a, *b)).1;
-                            if kind == Type::Float4 { Cell::Float4(value as f32) } else { Cell::Float(value) }
+                            let value = *values
+                                .select_nth_unstable_by(rank(n), |a, b| float_order(*a, *b))
+                                .1;
+                            if kind == Type::Float4 {
+                                Cell::Float4(value as f32)
+                            } else {
+                                Cell::Float(value)
+                            }
                         }
                     }
                 }));

@@ -34,7 +34,12 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn new(bytes: Vec<u8>, ends: Vec<u32>, timing: Timing) -> Answer {
-        Answer { bytes: Arc::new(bytes), ends: ends.into(), first: 0, timing }
+        Answer {
+            bytes: Arc::new(bytes),
+            ends: ends.into(),
+            first: 0,
+            timing,
+        }
     }
 
     /// Bytes of all fragments.
@@ -71,7 +76,14 @@ impl Want {
     pub(crate) fn new(id: Arc<str>, plan: Arc<SourcePlan>, deadline: Instant) -> (Want, Promise) {
         let (reply, answer) = oneshot::channel();
         let held = Arc::new(());
-        let want = Want { id, plan, deadline, since: Instant::now(), alive: Arc::downgrade(&held), reply };
+        let want = Want {
+            id,
+            plan,
+            deadline,
+            since: Instant::now(),
+            alive: Arc::downgrade(&held),
+            reply,
+        };
         (want, Promise { answer, _alive: held })
     }
 }
@@ -105,14 +117,20 @@ struct State {
 
 impl Queue {
     pub(crate) fn new(limits: Limits) -> Queue {
-        Queue { state: Mutex::new(State::default()), limits }
+        Queue {
+            state: Mutex::new(State::default()),
+            limits,
+        }
     }
 
     /// Adds a want. True: the caller has to start [`Queue::take`], as nobody else is about to.
     pub(crate) fn push(&self, want: Want) -> Result<bool, Error> {
         let mut state = self.state();
         if state.waiting.len() >= self.limits.waiting_max {
-            return Err(Error::Full { source_name: want.plan.name.clone(), waiting: state.waiting.len() });
+            return Err(Error::Full {
+                source_name: want.plan.name.clone(),
+                waiting: state.waiting.len(),
+            });
         }
         state.waiting.push_back(want);
         Ok(self.claim(&mut state))
@@ -139,7 +157,9 @@ impl Queue {
             return Vec::new();
         }
         let limits = self.limits;
-        let parts = waiting.div_ceil(limits.ids_min.max(1)).clamp(1, limits.statements);
+        let parts = waiting
+            .div_ceil(limits.ids_min.max(1))
+            .clamp(1, limits.statements);
         let size = waiting.div_ceil(parts).min(limits.ids_max);
         let mut batches = Vec::with_capacity(parts);
         for _ in 0..parts {
@@ -193,10 +213,17 @@ impl Delivery {
     pub(crate) fn new(wants: impl Iterator<Item = (Want, usize)>) -> Delivery {
         let mut waiting: HashMap<Arc<str>, Vec<Waiter>> = HashMap::new();
         for (want, first) in wants {
-            let waiter = Waiter { reply: want.reply, since: want.since, first };
+            let waiter = Waiter {
+                reply: want.reply,
+                since: want.since,
+                first,
+            };
             waiting.entry(want.id).or_default().push(waiter);
         }
-        Delivery { waiting, taken: Instant::now() }
+        Delivery {
+            waiting,
+            taken: Instant::now(),
+        }
     }
 
     /// Does somebody wait for this object?

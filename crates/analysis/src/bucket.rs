@@ -42,7 +42,11 @@ impl Clock {
     pub(crate) fn new(every: Every, zone: &str, kind: Type) -> Clock {
         let zoned = kind == Type::Timestamptz && zone != "UTC";
         let zone = if zoned { TimeZone::get(zone).ok() } else { None };
-        Clock { every, zone, spans: Mutex::new(Vec::new()) }
+        Clock {
+            every,
+            zone,
+            spans: Mutex::new(Vec::new()),
+        }
     }
 
     /// Buckets the rows of an object, which come in order of time.
@@ -69,21 +73,29 @@ impl Clock {
         match self.every {
             Every::Hour => {
                 let start = local.div_euclid(HOUR_US) * HOUR_US - offset;
-                Bucket { start, number: start.div_euclid(HOUR_US) }
+                Bucket {
+                    start,
+                    number: start.div_euclid(HOUR_US),
+                }
             }
-            Every::Day | Every::Week | Every::Month | Every::Quarter | Every::Year => {
-                of_day(self.every, day)
-            }
+            Every::Day | Every::Week | Every::Month | Every::Quarter | Every::Year => of_day(self.every, day),
         }
     }
 
     /// The span of constant offset around an instant.
     fn span(&self, time: i64) -> (i64, i64, i64) {
-        let mut spans = self.spans.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut spans = self
+            .spans
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(span) = spans.iter().find(|span| (span.0..span.1).contains(&time)) {
             return *span;
         }
-        let span = self.zone.as_ref().and_then(|zone| look_up(zone, time)).unwrap_or((time, time + 1, 0));
+        let span = self
+            .zone
+            .as_ref()
+            .and_then(|zone| look_up(zone, time))
+            .unwrap_or((time, time + 1, 0));
         spans.push(span);
         span
     }
@@ -110,7 +122,10 @@ pub(crate) fn of_day(every: Every, day: i64) -> Bucket {
             }
         }
     };
-    Bucket { start: first * DAY_US, number }
+    Bucket {
+        start: first * DAY_US,
+        number,
+    }
 }
 
 /// The first day of a bucket by its number: the other way round.
@@ -140,8 +155,14 @@ fn look_up(zone: &TimeZone, time: i64) -> Option<(i64, i64, i64)> {
     let offset = i64::from(zone.to_offset(instant).seconds()) * 1_000_000;
     // `preceding` is exclusive: ask from just after, so that a transition at the instant itself counts.
     let after = Timestamp::from_microsecond(instant.as_microsecond() + 1).ok()?;
-    let from = zone.preceding(after).next().map_or(i64::MIN, |transition| us(transition.timestamp()));
-    let until = zone.following(instant).next().map_or(i64::MAX, |transition| us(transition.timestamp()));
+    let from = zone
+        .preceding(after)
+        .next()
+        .map_or(i64::MIN, |transition| us(transition.timestamp()));
+    let until = zone
+        .following(instant)
+        .next()
+        .map_or(i64::MAX, |transition| us(transition.timestamp()));
     Some((from, until, offset))
 }
 

@@ -18,8 +18,11 @@ pub(crate) fn round(value: f64, digits: u8) -> f64 {
         return value;
     }
     let text = format!("{:.14e}", value.abs());
-    let Some((mantissa, exponent)) = text.split_once('e') else { return value };
-    let (Ok(digits15), Ok(exponent)) = (mantissa.replace('.', "").parse::<u128>(), exponent.parse::<i32>()) else {
+    let Some((mantissa, exponent)) = text.split_once('e') else {
+        return value;
+    };
+    let (Ok(digits15), Ok(exponent)) = (mantissa.replace('.', "").parse::<u128>(), exponent.parse::<i32>())
+    else {
         return value;
     };
     // The value is digits15 · 10^(exponent − 14); keep `digits` decimals of it.

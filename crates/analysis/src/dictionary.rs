@@ -25,12 +25,21 @@ pub(crate) struct Dictionary {
 impl Dictionary {
     pub(crate) fn new() -> Dictionary {
         let codes = HashMap::with_hasher(BuildHasherDefault::default());
-        Dictionary { codes, texts: Vec::new(), json: Vec::new(), last: NULL_TEXT }
+        Dictionary {
+            codes,
+            texts: Vec::new(),
+            json: Vec::new(),
+            last: NULL_TEXT,
+        }
     }
 
     /// The text's code, a new one for a new text.
     pub(crate) fn code(&mut self, text: &str) -> u32 {
-        if self.texts.get(self.last as usize).is_some_and(|last| **last == *text) {
+        if self
+            .texts
+            .get(self.last as usize)
+            .is_some_and(|last| **last == *text)
+        {
             return self.last;
         }
         self.last = match self.codes.get(text) {

@@ -45,12 +45,14 @@ impl Coded {
             self.sorted.extend(present());
             self.sorted.sort_unstable();
             self.sorted.dedup();
-            self.values.extend(self.sorted.iter().map(|value| Cell::Integer(kind, *value)));
+            self.values
+                .extend(self.sorted.iter().map(|value| Cell::Integer(kind, *value)));
             let sorted = &self.sorted;
-            self.codes.extend(values.iter().map(|value| match sorted.binary_search(value) {
-                Ok(at) if *value != NULL_INTEGER => at as u32,
-                _ => NULL_TEXT,
-            }));
+            self.codes
+                .extend(values.iter().map(|value| match sorted.binary_search(value) {
+                    Ok(at) if *value != NULL_INTEGER => at as u32,
+                    _ => NULL_TEXT,
+                }));
         } else {
             let span = (max.abs_diff(min) + 1) as usize;
             self.scratch.clear();
@@ -58,13 +60,22 @@ impl Coded {
             for value in present() {
                 self.scratch[value.abs_diff(min) as usize] = 0;
             }
-            for (offset, code) in self.scratch.iter_mut().enumerate().filter(|(_, code)| **code == 0) {
+            for (offset, code) in self
+                .scratch
+                .iter_mut()
+                .enumerate()
+                .filter(|(_, code)| **code == 0)
+            {
                 *code = self.values.len() as u32;
                 self.values.push(Cell::Integer(kind, min + offset as i64));
             }
             let scratch = &self.scratch;
             self.codes.extend(values.iter().map(|value| {
-                if *value == NULL_INTEGER { NULL_TEXT } else { scratch[value.abs_diff(min) as usize] }
+                if *value == NULL_INTEGER {
+                    NULL_TEXT
+                } else {
+                    scratch[value.abs_diff(min) as usize]
+                }
             }));
         }
         self.place_nulls();
@@ -82,14 +93,19 @@ impl Coded {
                 self.sorted.push(i64::from(*code));
             }
         }
-        self.sorted.sort_unstable_by(|a, b| dictionary.text(*a as u32).cmp(dictionary.text(*b as u32)));
+        self.sorted
+            .sort_unstable_by(|a, b| dictionary.text(*a as u32).cmp(dictionary.text(*b as u32)));
         for (at, code) in self.sorted.iter().enumerate() {
             self.scratch[*code as usize] = at as u32;
             self.values.push(Cell::Text(slot, *code as u32));
         }
         let scratch = &self.scratch;
         self.codes.extend(codes.iter().map(|code| {
-            if *code == NULL_TEXT { NULL_TEXT } else { scratch[*code as usize] }
+            if *code == NULL_TEXT {
+                NULL_TEXT
+            } else {
+                scratch[*code as usize]
+            }
         }));
         self.place_nulls();
     }

@@ -113,7 +113,11 @@ impl Template {
                 Step::Fragment(source, part) => body.extend_from_slice(answers[*source].fragment(*part)),
             }
         }
-        Document { body: body.into(), tail, timing }
+        Document {
+            body: body.into(),
+            tail,
+            timing,
+        }
     }
 }
 

@@ -64,8 +64,12 @@ impl Engine {
     /// An engine over an open store.
     pub fn new(model: Arc<Model>, store: Arc<Store>, config: Config) -> Engine {
         let metric = Arc::new(Metric::default());
-        let references =
-            Arc::new(References::new(model.clone(), store.clone(), metric.clone(), config.keep_references));
+        let references = Arc::new(References::new(
+            model.clone(),
+            store.clone(),
+            metric.clone(),
+            config.keep_references,
+        ));
         let queue = |database: usize| {
             Queue::new(Limits {
                 waiting_max: config.waiting_max,
@@ -154,7 +158,11 @@ impl Engine {
     }
 
     fn prepare(&self, plan: &Plan) -> Arc<Prepared> {
-        let key: PlanKey = plan.parts.iter().map(|part| (part.index, part.members.clone())).collect();
+        let key: PlanKey = plan
+            .parts
+            .iter()
+            .map(|part| (part.index, part.members.clone()))
+            .collect();
         let mut known = self.0.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(prepared) = known.get(&key) {
             return prepared.clone();
@@ -207,7 +215,9 @@ impl Engine {
             let (want, promise) = Want::new(id.clone(), source.clone(), deadline);
             timeout_at(deadline, self.run(vec![want], None))
                 .await
-                .map_err(|_| Error::Deadline { source_name: source.name.clone() })?;
+                .map_err(|_| Error::Deadline {
+                    source_name: source.name.clone(),
+                })?;
             let answer = keep(promise, source, deadline).await?;
             if source.key != SourceKey::Record {
                 answers.push(answer);
@@ -226,7 +236,10 @@ impl Engine {
     }
 
     fn queue(&self, key: SourceKey) -> &Queue {
-        self.0.queues.get(&key).expect("every source of the model has its queue")
+        self.0
+            .queues
+            .get(&key)
+            .expect("every source of the model has its queue")
     }
 
     /// Takes what waits for a source and runs it.
@@ -250,12 +263,17 @@ impl Engine {
     fn shared(&self, batches: &[Vec<Want>]) -> Option<Taking> {
         let plans = distinct(batches.iter().flatten());
         let deadline = batches.iter().flatten().map(|want| want.deadline).max()?;
-        let How::Fused(first) = &plans.first()?.how else { return None };
+        let How::Fused(first) = &plans.first()?.how else {
+            return None;
+        };
         let layout = match plans.as_slice() {
             [_] => first.clone(),
             _ => {
-                let sections: Vec<&Section> =
-                    plans.iter().flat_map(|plan| &plan.sections).map(AsRef::as_ref).collect();
+                let sections: Vec<&Section> = plans
+                    .iter()
+                    .flat_map(|plan| &plan.sections)
+                    .map(AsRef::as_ref)
+                    .collect();
                 Arc::new(Layout::new(&self.0.model, first.dataset, &sections))
             }
         };
@@ -267,7 +285,11 @@ impl Engine {
             sections += count;
         }
         let references = share(self.0.references.clone(), layout.clone(), deadline);
-        Some(Taking { layout, firsts: firsts.into(), references })
+        Some(Taking {
+            layout,
+            firsts: firsts.into(),
+            references,
+        })
     }
 
     /// Runs one batch of wants of one source and answers each of them.
@@ -291,18 +313,30 @@ impl Engine {
     }
 
     async fn run_fused(&self, wants: Vec<Want>, taking: Taking) {
-        let Taking { layout, firsts, references } = taking;
+        let Taking {
+            layout,
+            firsts,
+            references,
+        } = taking;
         let layout = &*layout;
         let abandoned = abandoned(&wants);
         let deadline = latest(&wants);
         let ids = ids_of(&wants, layout.object_kind);
         let mut delivery = Delivery::new(wants.into_iter().map(|want| {
-            let first = firsts.iter().find(|(plan, _)| Arc::ptr_eq(plan, &want.plan)).map_or(0, |(_, first)| *first);
+            let first = firsts
+                .iter()
+                .find(|(plan, _)| Arc::ptr_eq(plan, &want.plan))
+                .map_or(0, |(_, first)| *first);
             (want, first)
         }));
         self.0.metric.batch_ids.add(ids.len() as u64);
         let pool = self.0.store.pool(self.0.model.datasets[layout.dataset].database);
-        let fused = Fused { pool, layout, ids: &ids, deadline };
+        let fused = Fused {
+            pool,
+            layout,
+            ids: &ids,
+            deadline,
+        };
         match fused.stream(references, Some(abandoned), &mut delivery).await {
             Ok(measured) => self.0.metric.measure_us.add(measured.as_micros() as u64),
             Err(error) => delivery.fail(&error),
@@ -323,7 +357,12 @@ impl Engine {
             How::Pushdown(pushdown) => pushdown.run(pool, &ids, deadline, abandoned, &mut delivery).await,
             How::Record => self.records(&ids, deadline, &mut delivery).await,
             How::Fused(layout) | How::Collected(layout) => {
-                let fused = Fused { pool, layout, ids: &ids, deadline };
+                let fused = Fused {
+                    pool,
+                    layout,
+                    ids: &ids,
+                    deadline,
+                };
                 fused.collect(&self.0.references, &mut delivery).await.map(|_| ())
             }
         };
@@ -333,7 +372,12 @@ impl Engine {
     }
 
     /// Which of the objects exist.
-    async fn records(&self, ids: &[Arc<str>], deadline: Instant, delivery: &mut Delivery) -> Result<(), Error> {
+    async fn records(
+        &self,
+        ids: &[Arc<str>],
+        deadline: Instant,
+        delivery: &mut Delivery,
+    ) -> Result<(), Error> {
         let collection = self.0.model.objects();
         let list = record::List {
             columns: Vec::new(),
@@ -345,13 +389,22 @@ impl Engine {
         };
         let pool = self.0.store.pool(collection.database);
         let began = Instant::now();
-        let found = record::list(pool, collection, &list, deadline).await.map_err(|source| Error::Store {
-            source_name: self.0.record.name.clone(),
-            source: Arc::new(source),
-        })?;
-        let timing = Timing { database: began.elapsed(), statements: 1, ..Timing::default() };
+        let found = record::list(pool, collection, &list, deadline)
+            .await
+            .map_err(|source| Error::Store {
+                source_name: self.0.record.name.clone(),
+                source: Arc::new(source),
+            })?;
+        let timing = Timing {
+            database: began.elapsed(),
+            statements: 1,
+            ..Timing::default()
+        };
         for record in found {
-            delivery.deliver(&record.key, Ok(Arc::new(Answer::new(Vec::new(), Vec::new(), timing))));
+            delivery.deliver(
+                &record.key,
+                Ok(Arc::new(Answer::new(Vec::new(), Vec::new(), timing))),
+            );
         }
         for id in delivery.wanted() {
             delivery.deliver(&id, Err(Error::NotFound { id: id.clone() }));
@@ -428,7 +481,11 @@ fn ids_of(wants: &[Want], kind: model::column::Type) -> Vec<Arc<str>> {
 }
 
 fn latest(wants: &[Want]) -> Instant {
-    wants.iter().map(|want| want.deadline).max().unwrap_or_else(Instant::now)
+    wants
+        .iter()
+        .map(|want| want.deadline)
+        .max()
+        .unwrap_or_else(Instant::now)
 }
 
 fn database_of(model: &Model, section: &Section) -> usize {

@@ -61,7 +61,13 @@ impl Fused<'_> {
         let failed = |source| self.failed(source);
         let ids = Ids(self.ids);
         let (what, sql) = (&*self.layout.name, &self.layout.sql);
-        let run = Run { what, sql, parameters: &[&ids], deadline: self.deadline, abandoned };
+        let run = Run {
+            what,
+            sql,
+            parameters: &[&ids],
+            deadline: self.deadline,
+            abandoned,
+        };
         let mut query = self.pool.run(run).await.map_err(failed)?;
         let began = Instant::now();
         let references = references.await?;
@@ -75,11 +81,21 @@ impl Fused<'_> {
     }
 
     /// The same for one section that needs a join, in the way of the story: its rows, then only what they join to.
-    pub(crate) async fn collect(&self, references: &References, delivery: &mut Delivery) -> Result<Duration, Error> {
+    pub(crate) async fn collect(
+        &self,
+        references: &References,
+        delivery: &mut Delivery,
+    ) -> Result<Duration, Error> {
         let began = Instant::now();
         let ids = Ids(self.ids);
         let (what, sql) = (&*self.layout.name, &self.layout.sql);
-        let run = Run { what, sql, parameters: &[&ids], deadline: self.deadline, abandoned: None };
+        let run = Run {
+            what,
+            sql,
+            parameters: &[&ids],
+            deadline: self.deadline,
+            abandoned: None,
+        };
         let rows = self.pool.rows(run).await.map_err(|source| self.failed(source))?;
         let mut table = Table::new(self.layout, vec![None; self.layout.joins.len()]);
         for row in &rows {
@@ -98,7 +114,10 @@ impl Fused<'_> {
     }
 
     fn failed(&self, source: store::error::Error) -> Error {
-        Error::Store { source_name: self.layout.name.clone(), source: Arc::new(source) }
+        Error::Store {
+            source_name: self.layout.name.clone(),
+            source: Arc::new(source),
+        }
     }
 }
 
@@ -157,7 +176,10 @@ impl<'a> Objects<'a> {
             wanted: false,
             misfit: None,
             work,
-            timing: Timing { pool, ..Timing::default() },
+            timing: Timing {
+                pool,
+                ..Timing::default()
+            },
             began,
             statements: 1,
             measured: Duration::ZERO,
@@ -180,7 +202,9 @@ impl<'a> Objects<'a> {
     }
 
     fn begin(&mut self, object: &[u8], delivery: &Delivery) {
-        let Some(id) = value::key(self.layout.object_kind, object) else { return };
+        let Some(id) = value::key(self.layout.object_kind, object) else {
+            return;
+        };
         match &mut self.current {
             Some(current) => {
                 current.clear();
@@ -226,10 +250,16 @@ impl<'a> Objects<'a> {
         let began = Instant::now();
         let database = began - self.began;
         let fragments = self.work.fragments(self.layout, &self.table);
-        let (bytes, ends) = fragments.map_err(|Overflow| misfit("a sum leaves the range of int8".to_owned()))?;
+        let (bytes, ends) =
+            fragments.map_err(|Overflow| misfit("a sum leaves the range of int8".to_owned()))?;
         let measure = began.elapsed();
         self.measured += measure;
-        let timing = Timing { database, measure, statements: self.statements, ..self.timing };
+        let timing = Timing {
+            database,
+            measure,
+            statements: self.statements,
+            ..self.timing
+        };
         Ok(Arc::new(Answer::new(bytes, ends, timing)))
     }
 }
@@ -250,7 +280,11 @@ impl Workspace {
             match section {
                 Work::Rows(work) => rows::write(work, table, &self.masks, &mut self.order, &mut out),
                 Work::Groups(work) => {
-                    let source = Source { table, masks: &self.masks, coded: &self.coded };
+                    let source = Source {
+                        table,
+                        masks: &self.masks,
+                        coded: &self.coded,
+                    };
                     self.groups.write(work, &source, &mut out)?;
                 }
                 Work::Series(work) => self.series(work, table, &mut out)?,
@@ -264,7 +298,11 @@ impl Workspace {
     fn series(&mut self, work: &SeriesWork, table: &Table, out: &mut Vec<u8>) -> Result<(), Overflow> {
         let bucketed = &self.bucketed[work.clock];
         let selection = work.filter.map(|filter| self.masks.selections[filter].as_slice());
-        let source = Source { table, masks: &self.masks, coded: &self.coded };
+        let source = Source {
+            table,
+            masks: &self.masks,
+            coded: &self.coded,
+        };
         let cells = (bucketed.codes.as_slice(), bucketed.buckets.len());
         let (touched, results) = self.groups.over(&work.measures, &source, selection, cells)?;
         let points: Vec<Point> = touched
@@ -282,7 +320,11 @@ impl Workspace {
                     table.write_cell(value, &mut members);
                     numbers.push(value.number());
                 }
-                Point { bucket: bucketed.buckets[*cell as usize], members, numbers }
+                Point {
+                    bucket: bucketed.buckets[*cell as usize],
+                    members,
+                    numbers,
+                }
             })
             .collect();
         series::write(&work.shape, &points, out);

@@ -1,5 +1,7 @@
 //! Groups of one object: dimensions to cells, cells to measures, measures to JSON.
 
+use model::section::DIMENSIONS_MAX;
+
 use crate::{
     aggregate::{Grouped, Overflow, Scratch},
     cell::Cell,
@@ -43,7 +45,9 @@ impl Groups {
         out: &mut Vec<u8>,
     ) -> Result<(), Overflow> {
         let dimensions: Vec<&Coded> = work.by.iter().map(|(_, at)| &source.coded[*at]).collect();
-        let selection = work.filter.map(|filter| source.masks.selections[filter].as_slice());
+        let selection = work
+            .filter
+            .map(|filter| source.masks.selections[filter].as_slice());
         self.group(&dimensions, selection, source.table.rows);
         self.measure(&work.measures, source, selection)?;
         if work.by.is_empty() {
@@ -75,7 +79,9 @@ impl Groups {
         self.cells.clear();
         match selection {
             None => self.cells.extend_from_slice(codes),
-            Some(selection) => self.cells.extend(selection.iter().map(|row| codes[*row as usize])),
+            Some(selection) => self
+                .cells
+                .extend(selection.iter().map(|row| codes[*row as usize])),
         }
         self.count(count);
         self.measure(measures, source, selection)?;
@@ -85,7 +91,10 @@ impl Groups {
     /// Gives each selected row its cell.
     fn group(&mut self, dimensions: &[&Coded], selection: Option<&[u32]>, rows: usize) {
         let selected = selection.map_or(rows, <[u32]>::len);
-        let size = dimensions.iter().map(|coded| coded.values.len().max(1) as u64).product::<u64>();
+        let size = dimensions
+            .iter()
+            .map(|coded| coded.values.len().max(1) as u64)
+            .product::<u64>();
         self.cells.clear();
         self.keys.clear();
         if size as usize <= DENSE_MAX.max(4 * selected) {
@@ -114,7 +123,11 @@ impl Groups {
             self.keys.sort_unstable();
             self.keys.dedup();
             let keys = &self.keys;
-            self.cells.extend(self.wide.iter().map(|key| keys.partition_point(|other| other < key) as u32));
+            self.cells.extend(
+                self.wide
+                    .iter()
+                    .map(|key| keys.partition_point(|other| other < key) as u32),
+            );
             self.count(self.keys.len());
         }
     }
@@ -126,7 +139,12 @@ impl Groups {
             self.counts[*cell as usize] += 1;
         }
         self.touched.clear();
-        self.touched.extend((0u32..).zip(&self.counts).filter(|(_, count)| **count > 0).map(|(cell, _)| cell));
+        self.touched.extend(
+            (0u32..)
+                .zip(&self.counts)
+                .filter(|(_, count)| **count > 0)
+                .map(|(cell, _)| cell),
+        );
     }
 
     fn measure(
@@ -161,9 +179,20 @@ impl Groups {
         }
     }
 
-    fn write_group(&self, work: &GroupsWork, dimensions: &[&Coded], table: &Table, group: usize, out: &mut Vec<u8>) {
+    fn write_group(
+        &self,
+        work: &GroupsWork,
+        dimensions: &[&Coded],
+        table: &Table,
+        group: usize,
+        out: &mut Vec<u8>,
+    ) {
         let cell = u64::from(self.touched[group]);
-        let mut key = if self.keys.is_empty() { cell } else { self.keys[cell as usize] };
+        let mut key = if self.keys.is_empty() {
+            cell
+        } else {
+            self.keys[cell as usize]
+        };
         // The last dimension varies fastest: take the codes off from the end.
         let mut codes = [0usize; DIMENSIONS_MAX];
         for (at, coded) in dimensions.iter().enumerate().rev() {
@@ -191,11 +220,12 @@ impl Groups {
     }
 }
 
-/// Dimensions of a section at most: a group's codes are taken apart without allocating.
-pub(crate) const DIMENSIONS_MAX: usize = 8;
-
 /// Keeps the first groups by a value: nulls last, ties in the order that they came in.
-pub(crate) fn top_of(groups: &mut Vec<usize>, top: model::section::Top, value: impl Fn(usize) -> Option<f64>) {
+pub(crate) fn top_of(
+    groups: &mut Vec<usize>,
+    top: model::section::Top,
+    value: impl Fn(usize) -> Option<f64>,
+) {
     groups.sort_by(|a, b| match (value(*a), value(*b)) {
         (None, None) => std::cmp::Ordering::Equal,
         (None, Some(_)) => std::cmp::Ordering::Greater,
@@ -210,6 +240,9 @@ pub(crate) fn top_of(groups: &mut Vec<usize>, top: model::section::Top, value: i
 fn each(selection: Option<&[u32]>, selected: usize, mut call: impl FnMut(usize, usize)) {
     match selection {
         None => (0..selected).for_each(|row| call(row, row)),
-        Some(selection) => selection.iter().enumerate().for_each(|(at, row)| call(at, *row as usize)),
+        Some(selection) => selection
+            .iter()
+            .enumerate()
+            .for_each(|(at, row)| call(at, *row as usize)),
     }
 }

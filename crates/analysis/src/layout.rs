@@ -47,13 +47,25 @@ pub(crate) struct LayoutJoin {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Aggregate {
     Count(Option<usize>),
-    Share { predicate: Option<usize>, digits: Option<u8> },
+    Share {
+        predicate: Option<usize>,
+        digits: Option<u8>,
+    },
     Sum(usize),
-    Mean { slot: usize, digits: Option<u8> },
-    Stddev { slot: usize, digits: Option<u8> },
+    Mean {
+        slot: usize,
+        digits: Option<u8>,
+    },
+    Stddev {
+        slot: usize,
+        digits: Option<u8>,
+    },
     Min(usize),
     Max(usize),
-    Percentile { slot: usize, fraction: f64 },
+    Percentile {
+        slot: usize,
+        fraction: f64,
+    },
     First(usize),
     Last(usize),
     Distinct(usize),
@@ -153,7 +165,9 @@ struct Planner<'a> {
 impl<'a> Planner<'a> {
     fn new(model: &'a Model, dataset: usize) -> Planner<'a> {
         let declared = &model.datasets[dataset];
-        let order = declared.order.expect("sections are over datasets of objects, as `check` holds");
+        let order = declared
+            .order
+            .expect("sections are over datasets of objects, as `check` holds");
         let mut plan = Planner {
             model,
             dataset,
@@ -174,8 +188,16 @@ impl<'a> Planner<'a> {
         match &section.kind {
             Kind::Rows(rows) => Work::Rows(RowsWork {
                 filter: self.filter(&rows.filter),
-                columns: rows.columns.iter().map(|shown| (label(&shown.name), self.slot(shown.column))).collect(),
-                order: rows.order.iter().map(|term| (self.slot(term.column), term.descending)).collect(),
+                columns: rows
+                    .columns
+                    .iter()
+                    .map(|shown| (label(&shown.name), self.slot(shown.column)))
+                    .collect(),
+                order: rows
+                    .order
+                    .iter()
+                    .map(|term| (self.slot(term.column), term.descending))
+                    .collect(),
                 limit: rows.limit.map_or(usize::MAX, |limit| limit as usize),
             }),
             Kind::Groups(groups) => Work::Groups(GroupsWork {
@@ -204,9 +226,16 @@ impl<'a> Planner<'a> {
                 self.owns += 1;
                 SlotSource::Own { at: self.owns - 1 }
             }
-            Source::Join { join, column } => SlotSource::Joined { join: self.join(join), column },
+            Source::Join { join, column } => SlotSource::Joined {
+                join: self.join(join),
+                column,
+            },
         };
-        self.slots.push(Slot { column, kind: declared.columns[column].column.kind, source });
+        self.slots.push(Slot {
+            column,
+            kind: declared.columns[column].column.kind,
+            source,
+        });
         let slot = self.slots.len() - 1;
         if let SlotSource::Joined { join, column } = source {
             self.joins[join].shown.push((slot, column));
@@ -219,8 +248,16 @@ impl<'a> Planner<'a> {
             return join;
         }
         let declared = &self.model.datasets[self.dataset].joins[join];
-        let on = declared.on.iter().map(|(ours, theirs)| (self.slot(*ours), *theirs)).collect();
-        self.joins.push(LayoutJoin { dataset: declared.dataset, on, shown: Vec::new() });
+        let on = declared
+            .on
+            .iter()
+            .map(|(ours, theirs)| (self.slot(*ours), *theirs))
+            .collect();
+        self.joins.push(LayoutJoin {
+            dataset: declared.dataset,
+            on,
+            shown: Vec::new(),
+        });
         self.join_of[join] = Some(self.joins.len() - 1);
         self.joins.len() - 1
     }
@@ -246,10 +283,14 @@ impl<'a> Planner<'a> {
 
     fn dimension(&mut self, shown: &Shown) -> (Label, usize) {
         let slot = self.slot(shown.column);
-        let at = self.dimensions.iter().position(|known| *known == slot).unwrap_or_else(|| {
-            self.dimensions.push(slot);
-            self.dimensions.len() - 1
-        });
+        let at = self
+            .dimensions
+            .iter()
+            .position(|known| *known == slot)
+            .unwrap_or_else(|| {
+                self.dimensions.push(slot);
+                self.dimensions.len() - 1
+            });
         (label(&shown.name), at)
     }
 
@@ -258,28 +299,40 @@ impl<'a> Planner<'a> {
             return known;
         }
         let kind = self.slots[self.time].kind;
-        self.clocks.push((every, zone.to_owned(), Clock::new(every, zone, kind)));
+        self.clocks
+            .push((every, zone.to_owned(), Clock::new(every, zone, kind)));
         self.clocks.len() - 1
     }
 
     fn measures(&mut self, measures: &[Named]) -> Vec<(Label, Aggregate)> {
-        measures.iter().map(|named| (label(&named.name), self.aggregate(&named.measure))).collect()
+        measures
+            .iter()
+            .map(|named| (label(&named.name), self.aggregate(&named.measure)))
+            .collect()
     }
 
     fn aggregate(&mut self, measure: &Measure) -> Aggregate {
         match measure {
             Measure::Count(predicate) => Aggregate::Count(self.filter(predicate)),
-            Measure::Share { predicate, digits } => {
-                Aggregate::Share { predicate: self.filter(predicate), digits: *digits }
-            }
+            Measure::Share { predicate, digits } => Aggregate::Share {
+                predicate: self.filter(predicate),
+                digits: *digits,
+            },
             Measure::Sum(column) => Aggregate::Sum(self.slot(*column)),
-            Measure::Mean { column, digits } => Aggregate::Mean { slot: self.slot(*column), digits: *digits },
-            Measure::Stddev { column, digits } => Aggregate::Stddev { slot: self.slot(*column), digits: *digits },
+            Measure::Mean { column, digits } => Aggregate::Mean {
+                slot: self.slot(*column),
+                digits: *digits,
+            },
+            Measure::Stddev { column, digits } => Aggregate::Stddev {
+                slot: self.slot(*column),
+                digits: *digits,
+            },
             Measure::Min(column) => Aggregate::Min(self.slot(*column)),
             Measure::Max(column) => Aggregate::Max(self.slot(*column)),
-            Measure::Percentile { column, fraction } => {
-                Aggregate::Percentile { slot: self.slot(*column), fraction: *fraction }
-            }
+            Measure::Percentile { column, fraction } => Aggregate::Percentile {
+                slot: self.slot(*column),
+                fraction: *fraction,
+            },
             Measure::First(column) => Aggregate::First(self.slot(*column)),
             Measure::Last(column) => Aggregate::Last(self.slot(*column)),
             Measure::Distinct(column) => Aggregate::Distinct(self.slot(*column)),
@@ -288,7 +341,9 @@ impl<'a> Planner<'a> {
 
     fn finish(self, sections: Vec<Work>) -> Layout {
         let declared = &self.model.datasets[self.dataset];
-        let order = declared.order.expect("sections are over datasets of objects, as `check` holds");
+        let order = declared
+            .order
+            .expect("sections are over datasets of objects, as `check` holds");
         let owns: Vec<usize> = self
             .slots
             .iter()
@@ -314,7 +369,10 @@ impl<'a> Planner<'a> {
 impl SeriesShape {
     pub(crate) fn new(model: &Model, series: &model::section::Series) -> SeriesShape {
         let dataset = &model.datasets[series.dataset];
-        let time = dataset.order.expect("series are over datasets of objects, as `check` holds").time;
+        let time = dataset
+            .order
+            .expect("series are over datasets of objects, as `check` holds")
+            .time;
         SeriesShape {
             every: series.every,
             kind: dataset.columns[time].column.kind,

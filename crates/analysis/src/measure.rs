@@ -57,8 +57,16 @@ pub fn trend(xs: &[f64], ys: &[f64]) -> Option<Trend> {
         return None;
     }
     let slope = xy / xx;
-    let r2 = if yy == 0.0 { 1.0 } else { (xy * xy / (xx * yy)).min(1.0) };
-    Some(Trend { slope, intercept: y_mean - slope * x_mean, r2 })
+    let r2 = if yy == 0.0 {
+        1.0
+    } else {
+        (xy * xy / (xx * yy)).min(1.0)
+    };
+    Some(Trend {
+        slope,
+        intercept: y_mean - slope * x_mean,
+        r2,
+    })
 }
 
 /// Where the mean changes: binary segmentation by squared error, each split accepted only if it gains
@@ -112,7 +120,10 @@ pub fn outliers(values: &[f64]) -> Vec<Outlier> {
     values
         .iter()
         .enumerate()
-        .map(|(at, value)| Outlier { at, score: score(value) })
+        .map(|(at, value)| Outlier {
+            at,
+            score: score(value),
+        })
         .filter(|outlier| outlier.score.abs() > SCORE_MIN)
         .collect()
 }
@@ -137,7 +148,11 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn noise_variance(values: &[f64]) -> f64 {
     let differences: Vec<f64> = values.windows(2).map(|pair| (pair[1] - pair[0]).abs()).collect();
     let typical = median(differences.clone()) / 0.674_5;
-    let deviation = if typical == 0.0 { mean(&differences) * 1.253_314 } else { typical };
+    let deviation = if typical == 0.0 {
+        mean(&differences) * 1.253_314
+    } else {
+        typical
+    };
     deviation * deviation / 2.0
 }
 

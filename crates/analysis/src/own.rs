@@ -35,7 +35,11 @@ impl OwnWork {
             name,
             sql: sql::own(own).into(),
             object: own.object.clone(),
-            columns: own.columns.iter().map(|column| (label(&column.name), column.clone())).collect(),
+            columns: own
+                .columns
+                .iter()
+                .map(|column| (label(&column.name), column.clone()))
+                .collect(),
             single: own.single,
         }
     }
@@ -49,15 +53,26 @@ impl OwnWork {
         abandoned: Option<Abandoned>,
         delivery: &mut Delivery,
     ) -> Result<(), Error> {
-        let failed = |source| Error::Store { source_name: self.name.clone(), source: Arc::new(source) };
+        let failed = |source| Error::Store {
+            source_name: self.name.clone(),
+            source: Arc::new(source),
+        };
         let ids = Ids(ids);
-        let run = Run { what: &self.name, sql: &self.sql, parameters: &[&ids], deadline, abandoned };
+        let run = Run {
+            what: &self.name,
+            sql: &self.sql,
+            parameters: &[&ids],
+            deadline,
+            abandoned,
+        };
         let mut query = pool.run(run).await.map_err(failed)?;
         let began = Instant::now();
         // By object: its rows so far, or what does not fit. Rows of one object need not stand together here.
         let mut found: HashMap<String, Result<Vec<u8>, String>> = HashMap::new();
         while let Some(row) = query.next().await.map_err(failed)? {
-            let Some(id) = raw(&row, 0).and_then(|bytes| value::key(self.object.kind, bytes)) else { continue };
+            let Some(id) = raw(&row, 0).and_then(|bytes| value::key(self.object.kind, bytes)) else {
+                continue;
+            };
             let rows = found.entry(id).or_insert_with(|| Ok(Vec::new()));
             let Ok(out) = rows else { continue };
             if self.single && !out.is_empty() {
@@ -70,12 +85,20 @@ impl OwnWork {
                 *rows = Err(problem);
             }
         }
-        let timing =
-            Timing { pool: query.waited(), database: began.elapsed(), statements: 1, ..Timing::default() };
+        let timing = Timing {
+            pool: query.waited(),
+            database: began.elapsed(),
+            statements: 1,
+            ..Timing::default()
+        };
         drop(query);
         for id in delivery.wanted() {
             let answer = match found.remove(&*id) {
-                Some(Err(problem)) => Err(Error::Row { source_name: self.name.clone(), id: id.clone(), problem }),
+                Some(Err(problem)) => Err(Error::Row {
+                    source_name: self.name.clone(),
+                    id: id.clone(),
+                    problem,
+                }),
                 Some(Ok(rows)) => Ok(self.answer(&rows, timing)),
                 None => Ok(self.answer(&[], timing)),
             };
@@ -92,7 +115,11 @@ impl OwnWork {
             }
             out.extend_from_slice(label);
             if !value::write_json(column.kind, raw(row, at + 1), out) {
-                return Err(format!("column `{}` is not of type {}", column.name, column.kind.name()));
+                return Err(format!(
+                    "column `{}` is not of type {}",
+                    column.name,
+                    column.kind.name()
+                ));
             }
         }
         out.push(b'}');

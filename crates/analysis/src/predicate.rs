@@ -13,15 +13,27 @@ use crate::{
 /// One condition on a slot.
 #[derive(Clone, Debug)]
 pub(crate) enum Test {
-    Compare { slot: usize, operator: Operator, literal: Literal },
-    In { slot: usize, literals: Vec<Literal> },
-    Null { slot: usize, negated: bool },
+    Compare {
+        slot: usize,
+        operator: Operator,
+        literal: Literal,
+    },
+    In {
+        slot: usize,
+        literals: Vec<Literal>,
+    },
+    Null {
+        slot: usize,
+        negated: bool,
+    },
 }
 
 /// The dataset's column that a condition is about.
 pub(crate) fn column(condition: &Condition) -> usize {
     match condition {
-        Condition::Compare { column, .. } | Condition::In { column, .. } | Condition::Null { column, .. } => *column,
+        Condition::Compare { column, .. } | Condition::In { column, .. } | Condition::Null { column, .. } => {
+            *column
+        }
     }
 }
 
@@ -55,7 +67,12 @@ impl Masks {
             }
             let selection = &mut self.selections[at];
             selection.clear();
-            selection.extend((0u32..).zip(mask.iter()).filter(|(_, matches)| **matches).map(|(row, _)| row));
+            selection.extend(
+                (0u32..)
+                    .zip(mask.iter())
+                    .filter(|(_, matches)| **matches)
+                    .map(|(row, _)| row),
+            );
         }
     }
 }
@@ -63,11 +80,21 @@ impl Masks {
 impl Test {
     pub(crate) fn new(slot: usize, condition: &Condition) -> Test {
         match condition {
-            Condition::Compare { operator, literal, .. } => {
-                Test::Compare { slot, operator: *operator, literal: literal.clone() }
-            }
-            Condition::In { literals, .. } => Test::In { slot, literals: literals.clone() },
-            Condition::Null { negated, .. } => Test::Null { slot, negated: *negated },
+            Condition::Compare {
+                operator, literal, ..
+            } => Test::Compare {
+                slot,
+                operator: *operator,
+                literal: literal.clone(),
+            },
+            Condition::In { literals, .. } => Test::In {
+                slot,
+                literals: literals.clone(),
+            },
+            Condition::Null { negated, .. } => Test::Null {
+                slot,
+                negated: *negated,
+            },
         }
     }
 
@@ -111,8 +138,12 @@ impl Test {
         match self {
             Test::Null { negated, .. } => null != *negated,
             Test::Compare { .. } | Test::In { .. } if null => false,
-            Test::Compare { operator, literal, .. } => order(literal).is_some_and(|order| matches(*operator, order)),
-            Test::In { literals, .. } => literals.iter().any(|literal| order(literal) == Some(Ordering::Equal)),
+            Test::Compare {
+                operator, literal, ..
+            } => order(literal).is_some_and(|order| matches(*operator, order)),
+            Test::In { literals, .. } => literals
+                .iter()
+                .any(|literal| order(literal) == Some(Ordering::Equal)),
         }
     }
 

@@ -65,14 +65,21 @@ impl Prepared {
                 Some(dataset) if strategy == Strategy::Fused => SourceKey::Dataset(dataset),
                 Some(_) | None => SourceKey::Section(part.index),
             };
-            let at = groups.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
-                groups.push((key, Vec::new()));
-                groups.len() - 1
-            });
+            let at = groups
+                .iter()
+                .position(|(known, _)| *known == key)
+                .unwrap_or_else(|| {
+                    groups.push((key, Vec::new()));
+                    groups.len() - 1
+                });
             groups[at].1.push(part.section.clone());
             places.push((at, groups[at].1.len() - 1));
         }
-        let paths = plan.parts.iter().map(|part| part.section.path.as_slice()).zip(places);
+        let paths = plan
+            .parts
+            .iter()
+            .map(|part| part.section.path.as_slice())
+            .zip(places);
         Prepared {
             template: Template::new(paths),
             sources: groups
@@ -90,7 +97,11 @@ impl SourcePlan {
         let (name, database, how): (Arc<str>, usize, How) = match (key, dataset_of(section)) {
             (SourceKey::Dataset(dataset), _) => {
                 let layout = Layout::new(model, dataset, &borrowed);
-                (layout.name.clone(), model.datasets[dataset].database, How::Fused(Arc::new(layout)))
+                (
+                    layout.name.clone(),
+                    model.datasets[dataset].database,
+                    How::Fused(Arc::new(layout)),
+                )
             }
             (_, Some(dataset)) => {
                 let how = match Pushdown::new(model, section) {
@@ -107,7 +118,13 @@ impl SourcePlan {
                 Kind::Rows(_) | Kind::Groups(_) | Kind::Series(_) => unreachable!("these have a dataset"),
             },
         };
-        SourcePlan { key, name, database, sections, how }
+        SourcePlan {
+            key,
+            name,
+            database,
+            sections,
+            how,
+        }
     }
 
     /// Whether the tracked object exists.

@@ -46,7 +46,10 @@ pub(crate) struct Pushdown {
 enum Form {
     Rows,
     /// Number of dimensions, and the first groups by a measure.
-    Groups { dimensions: usize, top: Option<Top> },
+    Groups {
+        dimensions: usize,
+        top: Option<Top>,
+    },
     Series(SeriesShape),
 }
 
@@ -72,7 +75,10 @@ impl Pushdown {
                 let dataset = &model.datasets[groups.dataset];
                 let mut columns = shown(dataset, &groups.by);
                 columns.extend(measured(dataset, &groups.measures));
-                let form = Form::Groups { dimensions: groups.by.len(), top: groups.top };
+                let form = Form::Groups {
+                    dimensions: groups.by.len(),
+                    top: groups.top,
+                };
                 (dataset, sql::groups(dataset, groups)?, columns, form)
             }
             Kind::Series(declared) => {
@@ -84,9 +90,11 @@ impl Pushdown {
         };
         let order = dataset.order?;
         let counts = match &section.kind {
-            Kind::Groups(groups) if groups.by.is_empty() => {
-                groups.measures.iter().map(|named| is_count(&named.measure)).collect()
-            }
+            Kind::Groups(groups) if groups.by.is_empty() => groups
+                .measures
+                .iter()
+                .map(|named| is_count(&named.measure))
+                .collect(),
             _ => Vec::new(),
         };
         Some(Pushdown {
@@ -108,9 +116,18 @@ impl Pushdown {
         abandoned: Option<Abandoned>,
         delivery: &mut Delivery,
     ) -> Result<(), Error> {
-        let failed = |source| Error::Store { source_name: self.name.clone(), source: Arc::new(source) };
+        let failed = |source| Error::Store {
+            source_name: self.name.clone(),
+            source: Arc::new(source),
+        };
         let ids = Ids(ids);
-        let run = Run { what: &self.name, sql: &self.sql, parameters: &[&ids], deadline, abandoned };
+        let run = Run {
+            what: &self.name,
+            sql: &self.sql,
+            parameters: &[&ids],
+            deadline,
+            abandoned,
+        };
         let mut query = pool.run(run).await.map_err(failed)?;
         let began = Instant::now();
         let mut found: HashMap<String, Found> = HashMap::new();
@@ -119,12 +136,21 @@ impl Pushdown {
                 self.take(&row, found.entry(id).or_default());
             }
         }
-        let timing = Timing { pool: query.waited(), database: began.elapsed(), statements: 1, ..Timing::default() };
+        let timing = Timing {
+            pool: query.waited(),
+            database: began.elapsed(),
+            statements: 1,
+            ..Timing::default()
+        };
         drop(query);
         for id in delivery.wanted() {
             let found = found.remove(&*id).unwrap_or_default();
             let answer = match found.problem {
-                Some(problem) => Err(Error::Row { source_name: self.name.clone(), id: id.clone(), problem }),
+                Some(problem) => Err(Error::Row {
+                    source_name: self.name.clone(),
+                    id: id.clone(),
+                    problem,
+                }),
                 None => {
                     let bytes = self.write(&found);
                     let end = bytes.len() as u32;
@@ -164,13 +190,22 @@ impl Pushdown {
                     (model::section::Every::Hour, _) => Type::Timestamp,
                     _ => Type::Date,
                 };
-                let start = raw(row, 1).and_then(|bytes| value::integer(kind, bytes)).unwrap_or_default();
+                let start = raw(row, 1)
+                    .and_then(|bytes| value::integer(kind, bytes))
+                    .unwrap_or_default();
                 let bucket = match shape.every {
-                    model::section::Every::Hour => Bucket { start, number: start.div_euclid(3_600_000_000) },
+                    model::section::Every::Hour => Bucket {
+                        start,
+                        number: start.div_euclid(3_600_000_000),
+                    },
                     every => of_day(every, start.div_euclid(value::DAY_US)),
                 };
                 let numbers = (0..self.columns.len()).map(number).collect();
-                found.points.push(Point { bucket, members, numbers });
+                found.points.push(Point {
+                    bucket,
+                    members,
+                    numbers,
+                });
             }
         }
     }
@@ -232,9 +267,15 @@ fn number(kind: Type, raw: &[u8]) -> Option<f64> {
 }
 
 fn shown(dataset: &Dataset, columns: &[model::section::Shown]) -> Vec<(Label, Type)> {
-    columns.iter().map(|shown| (label(&shown.name), dataset.columns[shown.column].column.kind)).collect()
+    columns
+        .iter()
+        .map(|shown| (label(&shown.name), dataset.columns[shown.column].column.kind))
+        .collect()
 }
 
 fn measured(dataset: &Dataset, measures: &[model::section::Named]) -> Vec<(Label, Type)> {
-    measures.iter().map(|named| (label(&named.name), sql::measure_kind(dataset, &named.measure))).collect()
+    measures
+        .iter()
+        .map(|named| (label(&named.name), named.measure.kind(&dataset.columns)))
+        .collect()
 }

@@ -1,12 +1,11 @@
 //! Reference datasets: small tables of another database that rows are joined to by key.
 
-use std::{
-    collections::HashMap,
-    hash::BuildHasherDefault,
-    sync::Arc,
-};
+use std::{collections::HashMap, hash::BuildHasherDefault, sync::Arc};
 
-use model::{dataset::Dataset, model::Model};
+use model::{
+    dataset::{Dataset, JOIN_PAIRS_MAX},
+    model::Model,
+};
 use postgres_types::ToSql;
 use rustc_hash::FxHasher;
 use store::{
@@ -22,7 +21,7 @@ use crate::{
     layout::{Layout, LayoutJoin},
     metric::Metric,
     sql,
-    table::{Column, JOIN_PAIRS_MAX, Table},
+    table::{Column, Table},
 };
 
 type Index = HashMap<[i64; JOIN_PAIRS_MAX], u32, BuildHasherDefault<FxHasher>>;
@@ -53,7 +52,11 @@ struct Kept {
 impl Reference {
     fn new(dataset: &Dataset) -> Reference {
         Reference {
-            columns: dataset.columns.iter().map(|column| Column::new(column.column.kind)).collect(),
+            columns: dataset
+                .columns
+                .iter()
+                .map(|column| Column::new(column.column.kind))
+                .collect(),
             dictionaries: dataset.columns.iter().map(|_| Dictionary::new()).collect(),
             index: Index::default(),
         }
@@ -74,19 +77,23 @@ impl Reference {
     }
 
     /// Reads all rows of a statement whose columns are the dataset's, in order.
-    async fn read(dataset: &Dataset, on: &[usize], mut query: Query) -> Result<Reference, store::error::Error> {
+    async fn read(
+        dataset: &Dataset,
+        on: &[usize],
+        mut query: Query,
+    ) -> Result<Reference, store::error::Error> {
         let mut reference = Reference::new(dataset);
         let mut rows = 0u32;
         while let Some(row) = query.next().await? {
             for (at, column) in dataset.columns.iter().enumerate() {
                 let kind = column.column.kind;
-                reference.columns[at].push(kind, raw(&row, at), &mut reference.dictionaries[at]).map_err(|problem| {
-                    store::error::Error::Shape {
+                reference.columns[at]
+                    .push(kind, raw(&row, at), &mut reference.dictionaries[at])
+                    .map_err(|problem| store::error::Error::Shape {
                         database: String::new(),
                         what: dataset.name.clone(),
                         problem: format!("column `{}` {problem}", column.column.name),
-                    }
-                })?;
+                    })?;
             }
             if let Some(key) = reference.key(on, rows as usize) {
                 reference.index.entry(key).or_insert(rows);
@@ -112,7 +119,13 @@ impl Reference {
 
 impl References {
     pub(crate) fn new(model: Arc<Model>, store: Arc<Store>, metric: Arc<Metric>, keep: bool) -> References {
-        References { model, store, metric, keep, kept: Mutex::new(HashMap::new()) }
+        References {
+            model,
+            store,
+            metric,
+            keep,
+            kept: Mutex::new(HashMap::new()),
+        }
     }
 
     /// The references of a layout's joins, read whole or kept from before.
@@ -130,27 +143,58 @@ impl References {
     }
 
     async fn one(&self, at: usize, on: Vec<usize>, deadline: Instant) -> Result<Arc<Reference>, Error> {
-        let version = if self.keep { self.version(at, deadline).await? } else { None };
-        let Some(version) = version else { return self.read(at, &on, deadline).await };
+        let version = if self.keep {
+            self.version(at, deadline).await?
+        } else {
+            None
+        };
+        let Some(version) = version else {
+            return self.read(at, &on, deadline).await;
+        };
         // The lock is held while reading, so that those who wait for the same version read it once.
         let mut kept = self.kept.lock().await;
-        if let Some(known) = kept.get(&(at, on.clone())).filter(|known| known.version == version) {
+        if let Some(known) = kept
+            .get(&(at, on.clone()))
+            .filter(|known| known.version == version)
+        {
             self.metric.references_kept.add(1);
             return Ok(known.reference.clone());
         }
         let reference = self.read(at, &on, deadline).await?;
-        kept.insert((at, on), Kept { version, reference: reference.clone() });
+        kept.insert(
+            (at, on),
+            Kept {
+                version,
+                reference: reference.clone(),
+            },
+        );
         Ok(reference)
     }
 
     /// The version before the rows are read: rows that change meanwhile are read again next time.
     async fn version(&self, at: usize, deadline: Instant) -> Result<Option<String>, Error> {
         let dataset = &self.model.datasets[at];
-        let Some(version) = &dataset.version else { return Ok(None) };
+        let Some(version) = &dataset.version else {
+            return Ok(None);
+        };
         let sql: Arc<str> = format!("select ({})::text", version.text).into();
-        let run = Run { what: &dataset.name, sql: &sql, parameters: &[], deadline, abandoned: None };
-        let rows = self.store.pool(dataset.database).rows(run).await.map_err(|source| failed(dataset, source))?;
-        let text = rows.first().and_then(|row| raw(row, 0)).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let run = Run {
+            what: &dataset.name,
+            sql: &sql,
+            parameters: &[],
+            deadline,
+            abandoned: None,
+        };
+        let rows = self
+            .store
+            .pool(dataset.database)
+            .rows(run)
+            .await
+            .map_err(|source| failed(dataset, source))?;
+        let text = rows
+            .first()
+            .and_then(|row| raw(row, 0))
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         Ok(Some(text.unwrap_or_default()))
     }
 
@@ -159,12 +203,21 @@ impl References {
         self.metric.references_read.add(1);
         let columns: Vec<usize> = (0..dataset.columns.len()).collect();
         let sql: Arc<str> = sql::dataset(dataset, &columns).into();
-        let run = Run { what: &dataset.name, sql: &sql, parameters: &[], deadline, abandoned: None };
+        let run = Run {
+            what: &dataset.name,
+            sql: &sql,
+            parameters: &[],
+            deadline,
+            abandoned: None,
+        };
         let reference = async {
             let query = self.store.pool(dataset.database).run(run).await?;
             Reference::read(dataset, on, query).await
         };
-        reference.await.map(Arc::new).map_err(|source| failed(dataset, source))
+        reference
+            .await
+            .map(Arc::new)
+            .map_err(|source| failed(dataset, source))
     }
 
     /// Only the rows that the table's rows join to: what a program without a plan for all would ask for.
@@ -181,13 +234,22 @@ impl References {
             let keys: Vec<Vec<Option<String>>> = key_texts(table, join);
             let columns: Vec<usize> = (0..dataset.columns.len()).collect();
             let sql: Arc<str> = sql::reference_by_keys(dataset, &columns, &on).into();
-            let parameters: Vec<&(dyn ToSql + Sync)> = keys.iter().map(|key| key as &(dyn ToSql + Sync)).collect();
-            let run = Run { what: &dataset.name, sql: &sql, parameters: &parameters, deadline, abandoned: None };
+            let parameters: Vec<&(dyn ToSql + Sync)> =
+                keys.iter().map(|key| key as &(dyn ToSql + Sync)).collect();
+            let run = Run {
+                what: &dataset.name,
+                sql: &sql,
+                parameters: &parameters,
+                deadline,
+                abandoned: None,
+            };
             let read = async {
                 let query = self.store.pool(dataset.database).run(run).await?;
                 Reference::read(dataset, &on, query).await
             };
-            references.push(Some(Arc::new(read.await.map_err(|source| failed(dataset, source))?)));
+            references.push(Some(Arc::new(
+                read.await.map_err(|source| failed(dataset, source))?,
+            )));
         }
         Ok(references)
     }
@@ -210,9 +272,14 @@ fn key_texts(table: &Table, join: &LayoutJoin) -> Vec<Vec<Option<String>>> {
         .collect();
     keys.sort_unstable();
     keys.dedup();
-    (0..join.on.len()).map(|pair| keys.iter().map(|key| key[pair].clone()).collect()).collect()
+    (0..join.on.len())
+        .map(|pair| keys.iter().map(|key| key[pair].clone()).collect())
+        .collect()
 }
 
 fn failed(dataset: &Dataset, source: store::error::Error) -> Error {
-    Error::Store { source_name: dataset.name.as_str().into(), source: Arc::new(source) }
+    Error::Store {
+        source_name: dataset.name.as_str().into(),
+        source: Arc::new(source),
+    }
 }

@@ -18,7 +18,12 @@ pub(crate) fn dataset(dataset: &Dataset, columns: &[usize]) -> String {
     };
     let mut selected = vec![order.object];
     selected.extend_from_slice(columns);
-    format!("select {} from {} order by {}", list(dataset, &selected), from(dataset), whole_order(dataset, order))
+    format!(
+        "select {} from {} order by {}",
+        list(dataset, &selected),
+        from(dataset),
+        whole_order(dataset, order)
+    )
 }
 
 /// Rows of a reference with these keys: `$1`, `$2`, ... are the columns' values as text arrays.
@@ -27,7 +32,13 @@ pub(crate) fn reference_by_keys(dataset: &Dataset, columns: &[usize], on: &[usiz
     let arrays: Vec<String> = on
         .iter()
         .enumerate()
-        .map(|(at, column)| format!("${}::text[]::{}[]", at + 1, dataset.columns[*column].column.kind.name()))
+        .map(|(at, column)| {
+            format!(
+                "${}::text[]::{}[]",
+                at + 1,
+                dataset.columns[*column].column.kind.name()
+            )
+        })
         .collect();
     format!(
         "select {} from {} where ({}) in (select * from unnest({}))",
@@ -50,7 +61,10 @@ pub(crate) fn own(own: &Own) -> String {
 pub(crate) fn rows(dataset: &Dataset, rows: &Rows) -> Option<String> {
     let order = dataset.order?;
     let shown: Vec<usize> = rows.columns.iter().map(|shown| shown.column).collect();
-    let used = shown.iter().copied().chain(rows.order.iter().map(|term| term.column));
+    let used = shown
+        .iter()
+        .copied()
+        .chain(rows.order.iter().map(|term| term.column));
     owns(dataset, used.chain(columns_of(&rows.filter)))?;
     let mut terms: Vec<String> = rows
         .order
@@ -69,7 +83,10 @@ pub(crate) fn rows(dataset: &Dataset, rows: &Rows) -> Option<String> {
     let object = bare(dataset, order.object);
     let filter = filter(dataset, &rows.filter);
     Some(match rows.limit {
-        None => format!("select {list} from {}{filter} order by {object}, {terms}", from(dataset)),
+        None => format!(
+            "select {list} from {}{filter} order by {object}, {terms}",
+            from(dataset)
+        ),
         Some(limit) => format!(
             "select {list} from (select *, row_number() over (partition by {object} order by {terms}) as \"sidequest n\" \
              from {}{filter}) d where \"sidequest n\" <= {limit} order by {object}, \"sidequest n\"",
@@ -83,13 +100,21 @@ pub(crate) fn groups(dataset: &Dataset, groups: &Groups) -> Option<String> {
     let by: Vec<usize> = groups.by.iter().map(|shown| shown.column).collect();
     owns(dataset, by.iter().copied().chain(columns_of(&groups.filter)))?;
     let keys: Vec<String> = by.iter().map(|column| sortable(dataset, *column)).collect();
-    grouped(dataset, &keys, &groups.filter, groups.measures.iter().map(|named| &named.measure))
+    grouped(
+        dataset,
+        &keys,
+        &groups.filter,
+        groups.measures.iter().map(|named| &named.measure),
+    )
 }
 
 /// A series as one statement: object, beginning of the bucket, measures.
 pub(crate) fn series(dataset: &Dataset, series: &Series) -> Option<String> {
     let order = dataset.order?;
-    owns(dataset, [order.time].into_iter().chain(columns_of(&series.filter)))?;
+    owns(
+        dataset,
+        [order.time].into_iter().chain(columns_of(&series.filter)),
+    )?;
     let time = bare(dataset, order.time);
     let zone = format!("'{}'", series.zone.replace('\'', "''"));
     let unit = match series.every {
@@ -107,19 +132,12 @@ pub(crate) fn series(dataset: &Dataset, series: &Series) -> Option<String> {
         (_, true) => format!("date_trunc('{unit}', {time} at time zone {zone})::date"),
         (_, false) => format!("date_trunc('{unit}', {time}::timestamp)::date"),
     };
-    grouped(dataset, &[bucket], &series.filter, series.measures.iter().map(|named| &named.measure))
-}
-
-/// The type in which PostgreSQL answers a measure.
-pub(crate) fn measure_kind(dataset: &Dataset, measure: &Measure) -> Type {
-    let kind = |column: usize| dataset.columns[column].column.kind;
-    match measure {
-        Measure::Count(_) | Measure::Distinct(_) => Type::Int8,
-        Measure::Sum(column) if kind(*column).is_integer() => Type::Int8,
-        Measure::Share { .. } | Measure::Sum(_) | Measure::Mean { .. } | Measure::Stddev { .. } => Type::Float8,
-        Measure::Min(column) | Measure::Max(column) | Measure::First(column) | Measure::Last(column) => kind(*column),
-        Measure::Percentile { column, .. } => kind(*column),
-    }
+    grouped(
+        dataset,
+        &[bucket],
+        &series.filter,
+        series.measures.iter().map(|named| &named.measure),
+    )
 }
 
 fn grouped<'a>(
@@ -138,7 +156,9 @@ fn grouped<'a>(
     let mut group = vec![object];
     group.extend_from_slice(keys);
     // By position, so that an expression is written once.
-    let positions: Vec<String> = (2..=keys.len() + 1).map(|at| format!("{at} nulls last")).collect();
+    let positions: Vec<String> = (2..=keys.len() + 1)
+        .map(|at| format!("{at} nulls last"))
+        .collect();
     let mut sorted = vec![group[0].clone()];
     sorted.extend(positions);
     Some(format!(
@@ -156,7 +176,11 @@ fn measure(dataset: &Dataset, order: ObjectOrder, measure: &Measure) -> Option<S
     // Narrow floats are computed with as wide ones, here as in the process.
     let number = |column: usize| {
         let name = bare(dataset, column);
-        if kind(column).is_integer() { cast(dataset, column) } else { format!("{name}::float8") }
+        if kind(column).is_integer() {
+            cast(dataset, column)
+        } else {
+            format!("{name}::float8")
+        }
     };
     let rounded = |column: usize, call: &str, digits: Option<u8>| match (digits, kind(column).is_integer()) {
         (None, _) => format!("{call}({})::float8", number(column)),
@@ -187,7 +211,11 @@ fn measure(dataset: &Dataset, order: ObjectOrder, measure: &Measure) -> Option<S
         }
         Measure::Sum(column) => {
             own(*column)?;
-            let result = if kind(*column).is_integer() { "int8" } else { "float8" };
+            let result = if kind(*column).is_integer() {
+                "int8"
+            } else {
+                "float8"
+            };
             format!("sum({})::{result}", number(*column))
         }
         Measure::Mean { column, digits } => {
@@ -208,7 +236,10 @@ fn measure(dataset: &Dataset, order: ObjectOrder, measure: &Measure) -> Option<S
         }
         Measure::Percentile { column, fraction } => {
             own(*column)?;
-            format!("percentile_disc({fraction:?}::float8) within group (order by {})", cast(dataset, *column))
+            format!(
+                "percentile_disc({fraction:?}::float8) within group (order by {})",
+                cast(dataset, *column)
+            )
         }
         Measure::First(column) => {
             own(*column)?;
@@ -227,7 +258,10 @@ fn measure(dataset: &Dataset, order: ObjectOrder, measure: &Measure) -> Option<S
 
 /// None if a column is joined: another database's, which no statement here can reach.
 fn owns(dataset: &Dataset, columns: impl IntoIterator<Item = usize>) -> Option<()> {
-    columns.into_iter().all(|column| dataset.columns[column].source == Source::Own).then_some(())
+    columns
+        .into_iter()
+        .all(|column| dataset.columns[column].source == Source::Own)
+        .then_some(())
 }
 
 fn columns_of(predicate: &Predicate) -> impl Iterator<Item = usize> + '_ {
@@ -242,11 +276,17 @@ fn list(dataset: &Dataset, columns: &[usize]) -> String {
     if columns.is_empty() {
         return "1".to_owned();
     }
-    columns.iter().map(|column| cast(dataset, *column)).collect::<Vec<_>>().join(", ")
+    columns
+        .iter()
+        .map(|column| cast(dataset, *column))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn whole_order(dataset: &Dataset, order: ObjectOrder) -> String {
-    [order.object, order.time, order.key].map(|column| bare(dataset, column)).join(", ")
+    [order.object, order.time, order.key]
+        .map(|column| bare(dataset, column))
+        .join(", ")
 }
 
 fn bare(dataset: &Dataset, column: usize) -> String {
@@ -254,7 +294,11 @@ fn bare(dataset: &Dataset, column: usize) -> String {
 }
 
 fn cast(dataset: &Dataset, column: usize) -> String {
-    format!("{}::{}", bare(dataset, column), dataset.columns[column].column.kind.name())
+    format!(
+        "{}::{}",
+        bare(dataset, column),
+        dataset.columns[column].column.kind.name()
+    )
 }
 
 /// Cast, and text by bytes: the order in which the process sorts.
@@ -284,7 +328,11 @@ fn condition(dataset: &Dataset, predicate: &Predicate) -> Option<String> {
         .all
         .iter()
         .map(|condition| match condition {
-            Condition::Compare { column, operator, literal } => {
+            Condition::Compare {
+                column,
+                operator,
+                literal,
+            } => {
                 let operator = match operator {
                     Operator::Equal => "=",
                     Operator::NotEqual => "<>",
@@ -293,11 +341,17 @@ fn condition(dataset: &Dataset, predicate: &Predicate) -> Option<String> {
                     Operator::Greater => ">",
                     Operator::GreaterOrEqual => ">=",
                 };
-                format!("{} {operator} {}", comparable(dataset, *column), self::literal(dataset, *column, literal))
+                format!(
+                    "{} {operator} {}",
+                    comparable(dataset, *column),
+                    self::literal(dataset, *column, literal)
+                )
             }
             Condition::In { column, literals } => {
-                let literals: Vec<String> =
-                    literals.iter().map(|literal| self::literal(dataset, *column, literal)).collect();
+                let literals: Vec<String> = literals
+                    .iter()
+                    .map(|literal| self::literal(dataset, *column, literal))
+                    .collect();
                 format!("{} in ({})", comparable(dataset, *column), literals.join(", "))
             }
             Condition::Null { column, negated } => {
@@ -328,7 +382,9 @@ fn literal(dataset: &Dataset, column: usize, literal: &Literal) -> String {
         Literal::Bool(value) => value.to_string(),
         Literal::Time(us) => {
             let kind = dataset.columns[column].column.kind;
-            let instant = us.checked_add(EPOCH_US).and_then(|us| Timestamp::from_microsecond(us).ok());
+            let instant = us
+                .checked_add(EPOCH_US)
+                .and_then(|us| Timestamp::from_microsecond(us).ok());
             let text = instant.map_or_else(|| "infinity".to_owned(), |instant| instant.to_string());
             match kind {
                 Type::Timestamptz => format!("'{text}'::timestamptz"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::column::Type;
+use model::{column::Type, dataset::JOIN_PAIRS_MAX};
 use store::value;
 use tokio_postgres::Row;
 
@@ -50,9 +50,13 @@ pub(crate) struct Misfit {
 impl Column {
     pub(crate) fn new(kind: Type) -> Column {
         match kind {
-            Type::Bool | Type::Int2 | Type::Int4 | Type::Int8 | Type::Date | Type::Timestamp | Type::Timestamptz => {
-                Column::Integer(Vec::new())
-            }
+            Type::Bool
+            | Type::Int2
+            | Type::Int4
+            | Type::Int8
+            | Type::Date
+            | Type::Timestamp
+            | Type::Timestamptz => Column::Integer(Vec::new()),
             Type::Float4 | Type::Float8 => Column::Float(Vec::new()),
             Type::Text | Type::Uuid => Column::Text(Vec::new()),
             Type::Json => Column::Json(Vec::new()),
@@ -97,7 +101,9 @@ impl Column {
     /// Appends the value of another column's row, or null.
     fn push_from(&mut self, other: &Column, row: Option<usize>) {
         match (self, other) {
-            (Column::Integer(to), Column::Integer(from)) => to.push(row.map_or(NULL_INTEGER, |row| from[row])),
+            (Column::Integer(to), Column::Integer(from)) => {
+                to.push(row.map_or(NULL_INTEGER, |row| from[row]))
+            }
             (Column::Float(to), Column::Float(from)) => to.push(row.map_or(NULL_FLOAT, |row| from[row])),
             (Column::Text(to), Column::Text(from)) => to.push(row.map_or(NULL_TEXT, |row| from[row])),
             (Column::Json(to), Column::Json(from)) => to.push(row.and_then(|row| from[row].clone())),
@@ -139,7 +145,11 @@ impl Table {
             dictionaries: layout.slots.iter().map(|_| Dictionary::new()).collect(),
             kinds: layout.slots.iter().map(|slot| slot.kind).collect(),
             sources: layout.slots.iter().map(|slot| slot.source).collect(),
-            translations: layout.joins.iter().map(|join| vec![Vec::new(); join.on.len()]).collect(),
+            translations: layout
+                .joins
+                .iter()
+                .map(|join| vec![Vec::new(); join.on.len()])
+                .collect(),
             references,
         }
     }
@@ -151,7 +161,9 @@ impl Table {
                 let raw = store::query::raw(row, skip + at);
                 let pushed = self.columns[slot].push(self.kinds[slot], raw, &mut self.dictionaries[slot]);
                 if let Err(problem) = pushed {
-                    self.columns.iter_mut().for_each(|column| column.truncate(self.rows));
+                    self.columns
+                        .iter_mut()
+                        .for_each(|column| column.truncate(self.rows));
                     return Err(Misfit { slot, problem });
                 }
             }
@@ -165,7 +177,9 @@ impl Table {
 
     /// Appends the joined columns of the row whose own columns have been appended.
     fn push_joined(&mut self, layout: &Layout, join: usize) {
-        let Some(reference) = &self.references[join] else { return };
+        let Some(reference) = &self.references[join] else {
+            return;
+        };
         let mut key = [0i64; JOIN_PAIRS_MAX];
         let mut known = true;
         for (pair, (slot, column)) in layout.joins[join].on.iter().enumerate() {
@@ -208,9 +222,10 @@ impl Table {
     pub(crate) fn dictionary(&self, slot: usize) -> &Dictionary {
         match self.sources[slot] {
             SlotSource::Own { .. } => &self.dictionaries[slot],
-            SlotSource::Joined { join, column } => {
-                self.references[join].as_ref().expect("a layout's joins have their references").dictionary(column)
-            }
+            SlotSource::Joined { join, column } => self.references[join]
+                .as_ref()
+                .expect("a layout's joins have their references")
+                .dictionary(column),
         }
     }
 
@@ -238,9 +253,6 @@ impl Table {
         }
     }
 }
-
-/// Pairs of columns that a join compares at most: the key is a fixed array, so a look-up allocates nothing.
-pub(crate) const JOIN_PAIRS_MAX: usize = 4;
 
 /// Our code of a text in the reference's dictionary; remembered, as one text is looked up many times.
 fn translate(known: &mut Vec<u32>, code: u32, ours: &Dictionary, theirs: &Dictionary) -> u32 {

@@ -7,13 +7,21 @@ use http::{HeaderMap, HeaderName};
 pub(crate) fn quality(headers: &HeaderMap, header: &HeaderName, name: &str) -> Option<u16> {
     let range = name.split_once('/').map(|(kind, _)| kind);
     let (mut best, mut rank) = (None, 0);
-    for value in headers.get_all(header).iter().filter_map(|value| value.to_str().ok()) {
+    for value in headers
+        .get_all(header)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+    {
         for member in value.split(',') {
             let mut parts = member.split(';').map(str::trim);
             let wanted = parts.next().unwrap_or_default();
             let specific = if wanted.eq_ignore_ascii_case(name) {
                 3
-            } else if range.is_some_and(|kind| wanted.strip_suffix("/*").is_some_and(|w| w.eq_ignore_ascii_case(kind))) {
+            } else if range.is_some_and(|kind| {
+                wanted
+                    .strip_suffix("/*")
+                    .is_some_and(|w| w.eq_ignore_ascii_case(kind))
+            }) {
                 2
             } else if wanted == "*" || wanted == "*/*" {
                 1
@@ -22,7 +30,11 @@ pub(crate) fn quality(headers: &HeaderMap, header: &HeaderName, name: &str) -> O
             };
             if specific > rank {
                 rank = specific;
-                best = Some(parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q="))).map_or(1000, thousandths));
+                best = Some(
+                    parts
+                        .find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")))
+                        .map_or(1000, thousandths),
+                );
             }
         }
     }

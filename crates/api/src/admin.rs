@@ -59,7 +59,10 @@ async fn answer(site: &Site, request: &Request<Incoming>) -> Response<Full<Bytes
         "/readyz" => ready(site).await,
         "/metrics" => text("text/plain; version=0.0.4; charset=utf-8", metrics(site)),
         _ => {
-            let problem = Problem::new(Kind::UnknownRoute, "the admin listener has /livez, /readyz and /metrics");
+            let problem = Problem::new(
+                Kind::UnknownRoute,
+                "the admin listener has /livez, /readyz and /metrics",
+            );
             refused(&problem, problem.kind.status())
         }
     }
@@ -68,7 +71,10 @@ async fn answer(site: &Site, request: &Request<Incoming>) -> Response<Full<Bytes
 /// Ready means: new requests would be answered.
 async fn ready(site: &Site) -> Response<Full<Bytes>> {
     if site.is_draining() {
-        let problem = Problem::new(Kind::Overloaded, "draining: the server ends when its requests have");
+        let problem = Problem::new(
+            Kind::Overloaded,
+            "draining: the server ends when its requests have",
+        );
         return refused(&problem, StatusCode::SERVICE_UNAVAILABLE);
     }
     let deadline = Instant::now() + PROBE_TIMEOUT;
@@ -95,19 +101,70 @@ async fn reach(pool: &store::pool::Pool, deadline: Instant) -> Result<(), store:
 fn metrics(site: &Site) -> String {
     let mut out = String::with_capacity(8 * 1024);
     site.metric.write(&mut out);
-    single(&mut out, "sidequest_http_in_flight", "gauge", "Requests in work, to the last byte of their answer.", site.gate.in_flight());
+    single(
+        &mut out,
+        "sidequest_http_in_flight",
+        "gauge",
+        "Requests in work, to the last byte of their answer.",
+        site.gate.in_flight(),
+    );
     let pools = site.store.pools();
     type Read = fn(&store::pool::Pool) -> f64;
     let rows: [(&str, &str, &str, Read); 9] = [
-        ("sidequest_database_statements_total", "counter", "Statements started.", |pool| pool.metric().statements.get() as f64),
-        ("sidequest_database_rows_total", "counter", "Rows received.", |pool| pool.metric().rows.get() as f64),
-        ("sidequest_database_connections_opened_total", "counter", "Connections opened.", |pool| pool.metric().connections_opened.get() as f64),
-        ("sidequest_database_leases_total", "counter", "Connections lent to requests.", |pool| pool.metric().leases.get() as f64),
-        ("sidequest_database_lease_wait_seconds_total", "counter", "Time spent waiting for a connection.", |pool| pool.metric().lease_wait_us.get() as f64 / 1e6),
-        ("sidequest_database_lease_timeouts_total", "counter", "Waits for a connection that were given up.", |pool| pool.metric().lease_timeouts.get() as f64),
-        ("sidequest_database_cancels_total", "counter", "Statements cancelled because nobody waits for them.", |pool| pool.metric().cancels.get() as f64),
-        ("sidequest_database_connections_max", "gauge", "Size of the pool.", |pool| pool.connections_max() as f64),
-        ("sidequest_database_connections_in_use", "gauge", "Connections lent now.", |pool| pool.in_use() as f64),
+        (
+            "sidequest_database_statements_total",
+            "counter",
+            "Statements started.",
+            |pool| pool.metric().statements.get() as f64,
+        ),
+        (
+            "sidequest_database_rows_total",
+            "counter",
+            "Rows received.",
+            |pool| pool.metric().rows.get() as f64,
+        ),
+        (
+            "sidequest_database_connections_opened_total",
+            "counter",
+            "Connections opened.",
+            |pool| pool.metric().connections_opened.get() as f64,
+        ),
+        (
+            "sidequest_database_leases_total",
+            "counter",
+            "Connections lent to requests.",
+            |pool| pool.metric().leases.get() as f64,
+        ),
+        (
+            "sidequest_database_lease_wait_seconds_total",
+            "counter",
+            "Time spent waiting for a connection.",
+            |pool| pool.metric().lease_wait_us.get() as f64 / 1e6,
+        ),
+        (
+            "sidequest_database_lease_timeouts_total",
+            "counter",
+            "Waits for a connection that were given up.",
+            |pool| pool.metric().lease_timeouts.get() as f64,
+        ),
+        (
+            "sidequest_database_cancels_total",
+            "counter",
+            "Statements cancelled because nobody waits for them.",
+            |pool| pool.metric().cancels.get() as f64,
+        ),
+        (
+            "sidequest_database_connections_max",
+            "gauge",
+            "Size of the pool.",
+            |pool| pool.connections_max() as f64,
+        ),
+        (
+            "sidequest_database_connections_in_use",
+            "gauge",
+            "Connections lent now.",
+            |pool| pool.in_use() as f64,
+        ),
     ];
     for (name, kind, about, read) in rows {
         head(&mut out, name, kind, about);
@@ -117,11 +174,31 @@ fn metrics(site: &Site) -> String {
     }
     let metric = site.engine.metric();
     for (name, about, count) in [
-        ("sidequest_analysis_documents_total", "Analyses answered.", &metric.documents),
-        ("sidequest_analysis_batches_total", "Batches run.", &metric.batches),
-        ("sidequest_analysis_batch_wants_total", "Requests' wants joined into batches.", &metric.batch_wants),
-        ("sidequest_analysis_batch_ids_total", "Distinct ids in batches.", &metric.batch_ids),
-        ("sidequest_analysis_abandoned_total", "Wants given up before their batch.", &metric.abandoned),
+        (
+            "sidequest_analysis_documents_total",
+            "Analyses answered.",
+            &metric.documents,
+        ),
+        (
+            "sidequest_analysis_batches_total",
+            "Batches run.",
+            &metric.batches,
+        ),
+        (
+            "sidequest_analysis_batch_wants_total",
+            "Requests' wants joined into batches.",
+            &metric.batch_wants,
+        ),
+        (
+            "sidequest_analysis_batch_ids_total",
+            "Distinct ids in batches.",
+            &metric.batch_ids,
+        ),
+        (
+            "sidequest_analysis_abandoned_total",
+            "Wants given up before their batch.",
+            &metric.abandoned,
+        ),
     ] {
         single(&mut out, name, "counter", about, count.get());
     }
@@ -139,7 +216,11 @@ fn refused(problem: &Problem, status: StatusCode) -> Response<Full<Bytes>> {
 fn respond(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

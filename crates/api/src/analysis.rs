@@ -35,11 +35,21 @@ pub(crate) async fn one(site: &Arc<Site>, mut call: Call) -> Result<Answer, Prob
     let given = call.next_path();
     let plan = plan(site, &mut call)?;
     let deadline = call.deadline;
-    call.query.finish(call.name.route().parameters.iter().filter_map(|parameter| parameter.name()))?;
+    call.query.finish(
+        call.name
+            .route()
+            .parameters
+            .iter()
+            .filter_map(|parameter| parameter.name()),
+    )?;
     let objects = site.model.objects();
     let id: Arc<str> = collection::key(&given, objects)?.into();
     let failed = |error| Problem::of_analysis(&error, &objects.name);
-    let document = site.engine.document(&id, &plan, Existence::Asked, deadline).await.map_err(failed)?;
+    let document = site
+        .engine
+        .document(&id, &plan, Existence::Asked, deadline)
+        .await
+        .map_err(failed)?;
     let timing = timing(&document);
     let body = if plan.columns.is_empty() {
         document.body().clone()
@@ -57,9 +67,19 @@ pub(crate) async fn one(site: &Arc<Site>, mut call: Call) -> Result<Answer, Prob
 pub(crate) async fn many(site: &Arc<Site>, mut call: Call) -> Result<Answer, Problem> {
     let plan = plan(site, &mut call)?;
     let objects = site.model.objects();
-    let ids = call.query.list("ids", site.config.ids_max)?.map(|ids| list::keys(&ids, objects)).transpose()?;
+    let ids = call
+        .query
+        .list("ids", site.config.ids_max)?
+        .map(|ids| list::keys(&ids, objects))
+        .transpose()?;
     let (deadline, wants) = (call.deadline, call.wants);
-    call.query.finish(call.name.route().parameters.iter().filter_map(|parameter| parameter.name()))?;
+    call.query.finish(
+        call.name
+            .route()
+            .parameters
+            .iter()
+            .filter_map(|parameter| parameter.name()),
+    )?;
     let mut keys = Keys::new(site, ids, &plan);
     // The first keys before the status: a database that is down is then a problem, not half an answer.
     let first = keys.next(deadline).await?;
@@ -78,7 +98,9 @@ pub(crate) async fn many(site: &Arc<Site>, mut call: Call) -> Result<Answer, Pro
 
 /// The plan that `fields` asks for, if it is given.
 pub(crate) fn fields(site: &Site, call: &mut Call) -> Result<Option<Plan>, Rejection> {
-    let Some(fields) = call.query.list("fields", site.config.fields_max)? else { return Ok(None) };
+    let Some(fields) = call.query.list("fields", site.config.fields_max)? else {
+        return Ok(None);
+    };
     let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
     Ok(Some(Plan::fields(&site.model, &fields)?))
 }
@@ -120,7 +142,13 @@ struct KeysPage {
 
 impl Keys {
     fn new(site: &Arc<Site>, ids: Option<Vec<Arc<str>>>, plan: &Plan) -> Keys {
-        Keys { site: Arc::clone(site), ids, columns: plan.columns.clone(), after: None, done: false }
+        Keys {
+            site: Arc::clone(site),
+            ids,
+            columns: plan.columns.clone(),
+            after: None,
+            done: false,
+        }
     }
 
     async fn next(&mut self, deadline: tokio::time::Instant) -> Result<KeysPage, Problem> {
@@ -139,7 +167,11 @@ impl Keys {
         self.after = found.last().map(|record| record.place.clone());
         let known: HashSet<&Arc<str>> = found.iter().map(|record| &record.key).collect();
         let mut seen = HashSet::new();
-        let unknown = self.ids.iter().flatten().filter(|id| !known.contains(id) && seen.insert(Arc::clone(id)));
+        let unknown = self
+            .ids
+            .iter()
+            .flatten()
+            .filter(|id| !known.contains(id) && seen.insert(Arc::clone(id)));
         let unknown = unknown.cloned().collect();
         Ok(KeysPage { found, unknown })
     }
@@ -155,7 +187,10 @@ fn documents(site: Arc<Site>, plan: Arc<Plan>, keys: Keys, first: KeysPage) -> D
         let page = match ready {
             Some(page) => page,
             None if keys.done => return None,
-            None => keys.next(tokio::time::Instant::now() + keys.site.config.request_timeout).await,
+            None => {
+                keys.next(tokio::time::Instant::now() + keys.site.config.request_timeout)
+                    .await
+            }
         };
         keys.done |= page.is_err();
         Some((page, (keys, None)))
@@ -177,12 +212,15 @@ fn documents(site: Arc<Site>, plan: Arc<Plan>, keys: Keys, first: KeysPage) -> D
         let mut records = page.found.into_iter();
         let found = documents.map(move |(id, document)| {
             let record = records.next();
-            let body = document.map_err(|error| Problem::of_analysis(&error, &name)).map(|document| match record {
-                Some(record) if !plan.columns.is_empty() => {
-                    list::joined(&list::item(&record, site.model.objects(), &plan.columns), &document)
-                }
-                Some(_) | None => document.body().clone(),
-            });
+            let body = document
+                .map_err(|error| Problem::of_analysis(&error, &name))
+                .map(|document| match record {
+                    Some(record) if !plan.columns.is_empty() => list::joined(
+                        &list::item(&record, site.model.objects(), &plan.columns),
+                        &document,
+                    ),
+                    Some(_) | None => document.body().clone(),
+                });
             (Some(id), body)
         });
         let unknown = stream::iter(page.unknown).map(move |id| {

@@ -62,11 +62,21 @@ impl Answer {
     }
 
     pub(crate) fn whole(media: Media, body: impl Into<Bytes>) -> Answer {
-        Answer { content: Content::Whole(body.into()), media, next: None, timing: Timing::default() }
+        Answer {
+            content: Content::Whole(body.into()),
+            media,
+            next: None,
+            timing: Timing::default(),
+        }
     }
 
     pub(crate) fn stream(media: Media, chunks: Chunks) -> Answer {
-        Answer { content: Content::Stream(chunks), media, next: None, timing: Timing::default() }
+        Answer {
+            content: Content::Stream(chunks),
+            media,
+            next: None,
+            timing: Timing::default(),
+        }
     }
 
     pub(crate) fn timing(mut self, timing: Timing) -> Answer {
@@ -112,7 +122,12 @@ pub(crate) struct Encoded {
 
 impl Encoded {
     pub(crate) fn new(chunks: Chunks, pretty: bool, compression: compress::Stream) -> Encoded {
-        Encoded { chunks, pretty: pretty.then(Pretty::default), compression, done: false }
+        Encoded {
+            chunks,
+            pretty: pretty.then(Pretty::default),
+            compression,
+            done: false,
+        }
     }
 
     fn encode(&mut self, chunk: Bytes) -> Result<Bytes, Broken> {
@@ -124,7 +139,9 @@ impl Encoded {
                 out.into()
             }
         };
-        self.compression.chunk(chunk).map_err(|_| Broken("compression failed"))
+        self.compression
+            .chunk(chunk)
+            .map_err(|_| Broken("compression failed"))
     }
 }
 

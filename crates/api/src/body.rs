@@ -55,20 +55,32 @@ enum Content {
 impl Body {
     pub(crate) fn empty(mut exchange: Exchange) -> Body {
         exchange.whole = true;
-        Body { content: Content::None, exchange: Some(exchange) }
+        Body {
+            content: Content::None,
+            exchange: Some(exchange),
+        }
     }
 
     pub(crate) fn head(mut exchange: Exchange, body_bytes: u64) -> Body {
         exchange.whole = true;
-        Body { content: Content::Head(body_bytes), exchange: Some(exchange) }
+        Body {
+            content: Content::Head(body_bytes),
+            exchange: Some(exchange),
+        }
     }
 
     pub(crate) fn whole(exchange: Exchange, body: Bytes) -> Body {
-        Body { content: Content::Whole(body), exchange: Some(exchange) }
+        Body {
+            content: Content::Whole(body),
+            exchange: Some(exchange),
+        }
     }
 
     pub(crate) fn stream(exchange: Exchange, chunks: Chunks) -> Body {
-        Body { content: Content::Stream(chunks), exchange: Some(exchange) }
+        Body {
+            content: Content::Stream(chunks),
+            exchange: Some(exchange),
+        }
     }
 }
 
@@ -76,7 +88,10 @@ impl http_body::Body for Body {
     type Data = Bytes;
     type Error = Broken;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let this = &mut *self;
         if let Some(exchange) = &this.exchange {
             // HTTP asks only when the client has room: it is not the one we wait for.
@@ -90,11 +105,16 @@ impl http_body::Body for Body {
             Content::Whole(body) => {
                 let body = std::mem::take(body);
                 this.content = Content::None;
-                let Some(mut exchange) = this.exchange.take() else { return Poll::Ready(None) };
+                let Some(mut exchange) = this.exchange.take() else {
+                    return Poll::Ready(None);
+                };
                 exchange.body_bytes = body.len() as u64;
                 exchange.whole = true;
                 // h2 keeps the bytes until it has written them: only then is the request over.
-                Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(Held { body, _exchange: exchange })))))
+                Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(Held {
+                    body,
+                    _exchange: exchange,
+                })))))
             }
             Content::Stream(chunks) => {
                 let polled = catch_unwind(AssertUnwindSafe(|| chunks.as_mut().poll_next(cx)));
@@ -164,7 +184,9 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         let took = self.began.elapsed();
         self.wire.left();
-        self.site.metric.ended(self.route, self.status, took, self.body_bytes);
+        self.site
+            .metric
+            .ended(self.route, self.status, took, self.body_bytes);
         tracing::info!(
             target: "access",
             request = %self.id,

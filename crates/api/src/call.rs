@@ -35,13 +35,21 @@ impl Call {
 impl Wants {
     /// Lines only if they are wanted by name and more than an array.
     pub(crate) fn of(headers: &HeaderMap) -> Wants {
-        let lines = [quality(headers, &ACCEPT, "application/x-ndjson"), quality(headers, &ACCEPT, "application/ndjson")];
+        let lines = [
+            quality(headers, &ACCEPT, "application/x-ndjson"),
+            quality(headers, &ACCEPT, "application/ndjson"),
+        ];
         let lines = lines.into_iter().flatten().max().unwrap_or(0);
         let array = quality(headers, &ACCEPT, "application/json").unwrap_or(0);
-        let named = headers
-            .get_all(ACCEPT)
-            .iter()
-            .any(|value| value.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("ndjson")));
-        if named && lines > 0 && lines >= array { Wants::Lines } else { Wants::Array }
+        let named = headers.get_all(ACCEPT).iter().any(|value| {
+            value
+                .to_str()
+                .is_ok_and(|text| text.to_ascii_lowercase().contains("ndjson"))
+        });
+        if named && lines > 0 && lines >= array {
+            Wants::Lines
+        } else {
+            Wants::Array
+        }
     }
 }

@@ -32,7 +32,9 @@ pub(crate) fn negotiate(headers: &HeaderMap) -> Encoding {
     let wanted = |name| quality(headers, &ACCEPT_ENCODING, name).unwrap_or(0);
     let (zstd, gzip) = (wanted("zstd"), wanted("gzip"));
     // Unlike the others, identity is acceptable unless refused, but never asked for before them.
-    let identity = quality(headers, &ACCEPT_ENCODING, "identity").filter(|_| named_identity(headers)).unwrap_or(0);
+    let identity = quality(headers, &ACCEPT_ENCODING, "identity")
+        .filter(|_| named_identity(headers))
+        .unwrap_or(0);
     if zstd > 0 && zstd >= gzip && zstd >= identity {
         Encoding::Zstd
     } else if gzip > 0 && gzip >= identity {
@@ -43,7 +45,10 @@ pub(crate) fn negotiate(headers: &HeaderMap) -> Encoding {
 }
 
 fn named_identity(headers: &HeaderMap) -> bool {
-    headers.get_all(ACCEPT_ENCODING).iter().any(|value| value.to_str().is_ok_and(|text| text.contains("identity")))
+    headers
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .any(|value| value.to_str().is_ok_and(|text| text.contains("identity")))
 }
 
 impl Encoding {
@@ -58,7 +63,11 @@ impl Encoding {
 
     /// The same, unless the body is too small to be worth it.
     pub(crate) fn for_length(self, bytes: usize) -> Encoding {
-        if bytes < BODY_BYTES_MIN { Encoding::Identity } else { self }
+        if bytes < BODY_BYTES_MIN {
+            Encoding::Identity
+        } else {
+            self
+        }
     }
 }
 
@@ -71,9 +80,14 @@ pub(crate) fn whole(body: &Bytes, encoding: Encoding) -> Option<Bytes> {
     }
     match encoding {
         Encoding::Identity => None,
-        Encoding::Zstd => ZSTD.with_borrow_mut(|zstd| zstd.as_mut()?.compress(body).ok()).map(Bytes::from),
+        Encoding::Zstd => ZSTD
+            .with_borrow_mut(|zstd| zstd.as_mut()?.compress(body).ok())
+            .map(Bytes::from),
         Encoding::Gzip => {
-            let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), flate2::Compression::new(GZIP_LEVEL));
+            let mut encoder = GzEncoder::new(
+                Vec::with_capacity(body.len() / 4),
+                flate2::Compression::new(GZIP_LEVEL),
+            );
             encoder.write_all(body).ok()?;
             encoder.finish().ok().map(Bytes::from)
         }
@@ -92,10 +106,13 @@ impl Stream {
     pub(crate) fn new(encoding: Encoding) -> Stream {
         match encoding {
             Encoding::Identity => Stream::Identity,
-            Encoding::Gzip => {
-                Stream::Gzip(Box::new(GzEncoder::new(Vec::new(), flate2::Compression::new(GZIP_LEVEL))))
+            Encoding::Gzip => Stream::Gzip(Box::new(GzEncoder::new(
+                Vec::new(),
+                flate2::Compression::new(GZIP_LEVEL),
+            ))),
+            Encoding::Zstd => {
+                Encoder::new(ZSTD_LEVEL).map_or(Stream::Identity, |encoder| Stream::Zstd(Box::new(encoder)))
             }
-            Encoding::Zstd => Encoder::new(ZSTD_LEVEL).map_or(Stream::Identity, |encoder| Stream::Zstd(Box::new(encoder))),
         }
     }
 

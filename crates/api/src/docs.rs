@@ -54,7 +54,9 @@ pub(crate) fn problem(kind: Kind) -> String {
 }
 
 fn head(title: &str) -> String {
-    let css = Web::get("docs.css").map(|file| String::from_utf8_lossy(&file.data).into_owned()).unwrap_or_default();
+    let css = Web::get("docs.css")
+        .map(|file| String::from_utf8_lossy(&file.data).into_owned())
+        .unwrap_or_default();
     format!(
         "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
          <title>{}</title><style>{css}</style></head><body>",
@@ -63,7 +65,13 @@ fn head(title: &str) -> String {
 }
 
 fn write_route(route: &Route, out: &mut String) {
-    let _ = write!(out, "<h3><code>GET {}</code></h3><p>{}. {}</p>", escape(route.paths[0]), escape(route.title), escape(route.about));
+    let _ = write!(
+        out,
+        "<h3><code>GET {}</code></h3><p>{}. {}</p>",
+        escape(route.paths[0]),
+        escape(route.title),
+        escape(route.about)
+    );
     if let [_, others @ ..] = route.paths
         && !others.is_empty()
     {
@@ -84,17 +92,33 @@ fn about(parameter: Parameter, route: Name) -> (&'static str, &'static str) {
     match parameter {
         Parameter::Ids => ("ids=A,B", "Only these."),
         Parameter::Fields if route == Name::Collection => ("fields=a,b", "Only these columns."),
-        Parameter::Fields => ("fields=a,b.c", "Only these columns, sections, paths above sections, or members of sections. What no field needs is not read."),
-        Parameter::Sort => ("sort=[-]column", "Order by a column, with <code>-</code> from the largest down; nulls last, equals by key."),
+        Parameter::Fields => (
+            "fields=a,b.c",
+            "Only these columns, sections, paths above sections, or members of sections. What no field needs is not read.",
+        ),
+        Parameter::Sort => (
+            "sort=[-]column",
+            "Order by a column, with <code>-</code> from the largest down; nulls last, equals by key.",
+        ),
         Parameter::Limit => ("limit=N", "Items of the page at most."),
         Parameter::Cursor => ("cursor=…", "<code>next</code> of the page before."),
-        Parameter::Filters => ("column=value", "Only records whose column has this value; any column, any number of them."),
-        Parameter::Pretty => ("pretty=true", "Indent the JSON. Without meaning for lines (NDJSON)."),
+        Parameter::Filters => (
+            "column=value",
+            "Only records whose column has this value; any column, any number of them.",
+        ),
+        Parameter::Pretty => (
+            "pretty=true",
+            "Indent the JSON. Without meaning for lines (NDJSON).",
+        ),
     }
 }
 
 fn write_collection(collection: &Collection, tracked: bool, out: &mut String) {
-    let also = if tracked { ", tracked: also <code>/api/v1/objects</code>" } else { "" };
+    let also = if tracked {
+        ", tracked: also <code>/api/v1/objects</code>"
+    } else {
+        ""
+    };
     let _ = write!(
         out,
         "<h3><code>/api/v1/{}</code></h3><p>{}{also}.</p><div class=scroll><table><tr><th>Column<th>Type</tr>",
@@ -103,7 +127,12 @@ fn write_collection(collection: &Collection, tracked: bool, out: &mut String) {
     );
     for (index, column) in collection.columns.iter().enumerate() {
         let key = if index == collection.key { ", key" } else { "" };
-        let _ = write!(out, "<tr><td><code>{}</code><td>{}{key}</tr>", escape(&column.name), column.kind.name());
+        let _ = write!(
+            out,
+            "<tr><td><code>{}</code><td>{}{key}</tr>",
+            escape(&column.name),
+            column.kind.name()
+        );
     }
     out.push_str("</table></div>");
 }
@@ -119,8 +148,10 @@ fn write_sections(model: &Model, out: &mut String) {
             section::Kind::Own(own) if own.single => "one row",
             section::Kind::Own(_) => "rows",
         };
-        let members: Vec<String> =
-            members(&section.kind).into_iter().map(|member| format!("<code>{}</code>", escape(member))).collect();
+        let members: Vec<String> = members(&section.kind)
+            .into_iter()
+            .map(|member| format!("<code>{}</code>", escape(member)))
+            .collect();
         let _ = write!(
             out,
             "<tr><td><code>{}</code><td>{} <span class=dim>({form})</span><td>{}</tr>",
@@ -144,5 +175,8 @@ fn write_problem(kind: Kind, out: &mut String) {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }

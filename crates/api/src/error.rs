@@ -62,12 +62,16 @@ impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Error::Remote { .. } => Some("listen on 127.0.0.1, or permit it explicitly and put a proxy that authenticates before it"),
+            Error::Remote { .. } => Some(
+                "listen on 127.0.0.1, or permit it explicitly and put a proxy that authenticates before it",
+            ),
             Error::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
                 Some("another process listens there: stop it, or choose another port")
             }
             Error::Listen { .. } | Error::SelfSigned(_) | Error::Config { .. } | Error::Cut { .. } => None,
-            Error::Pem { .. } | Error::Tls(_) => Some("both files are PEM; the certificate comes first in its file, its chain after it"),
+            Error::Pem { .. } | Error::Tls(_) => {
+                Some("both files are PEM; the certificate comes first in its file, its chain after it")
+            }
         }
     }
 }
@@ -82,13 +86,21 @@ pub(crate) enum Rejection {
     #[error("the query parameter `{name}` is given more than once")]
     RepeatedParameter { name: String },
     #[error("`{name}` {problem}")]
-    BadParameter { name: String, problem: String, hint: Option<String> },
+    BadParameter {
+        name: String,
+        problem: String,
+        hint: Option<String>,
+    },
     #[error("the cursor {problem}")]
     BadCursor { problem: &'static str },
     #[error(transparent)]
     UnknownField(#[from] UnknownField),
     #[error("`{name}` lists {given} members; the limit is {max}")]
-    TooMany { name: &'static str, given: usize, max: usize },
+    TooMany {
+        name: &'static str,
+        given: usize,
+        max: usize,
+    },
     #[error("nothing is served at `{path}`")]
     UnknownRoute { path: String },
     #[error("there is no collection `{name}`")]
@@ -96,7 +108,11 @@ pub(crate) enum Rejection {
     #[error("collection `{collection}` has no record `{key}`")]
     NotFound { collection: String, key: String },
     #[error("`{path}` does not know the method {method}")]
-    MethodNotAllowed { path: String, method: String, allow: &'static str },
+    MethodNotAllowed {
+        path: String,
+        method: String,
+        allow: &'static str,
+    },
     #[error("the request's body is larger than {max} bytes")]
     BodyTooLarge { max: u64 },
     #[error("the URL has {given} bytes; the limit is {max}")]

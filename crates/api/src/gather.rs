@@ -56,7 +56,13 @@ pub(crate) struct Traffic {
 
 /// Both sides of an IO, for one connection.
 pub(crate) fn gather<T>(io: T) -> (Gather<T>, Outlet<T>) {
-    let traffic = Traffic { read_bytes: 0, written_bytes: 0, writes: 0, written_at: Instant::now(), refused: false };
+    let traffic = Traffic {
+        read_bytes: 0,
+        written_bytes: 0,
+        writes: 0,
+        written_at: Instant::now(),
+        refused: false,
+    };
     let shared = Arc::new(Mutex::new(Shared {
         io,
         buffer: Vec::new(),
@@ -66,12 +72,20 @@ pub(crate) fn gather<T>(io: T) -> (Gather<T>, Outlet<T>) {
         lingered_bytes: 0,
         traffic,
     }));
-    (Gather { shared: Arc::clone(&shared) }, Outlet { shared })
+    (
+        Gather {
+            shared: Arc::clone(&shared),
+        },
+        Outlet { shared },
+    )
 }
 
 impl<C, T> Gathered<C, T> {
     pub(crate) fn new(connection: C, outlet: Outlet<T>) -> Self {
-        Gathered { connection: Box::pin(connection), outlet }
+        Gathered {
+            connection: Box::pin(connection),
+            outlet,
+        }
     }
 
     pub(crate) fn connection(&mut self) -> Pin<&mut C> {
@@ -159,7 +173,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gather<T> {
         let mut shared = lock(&self.shared);
         ready!(shared.poll_drain(cx))?;
         ready!(Pin::new(&mut shared.io).poll_shutdown(cx))?;
-        if shared.traffic.refused { shared.poll_linger(cx) } else { Poll::Ready(Ok(())) }
+        if shared.traffic.refused {
+            shared.poll_linger(cx)
+        } else {
+            Poll::Ready(Ok(()))
+        }
     }
 }
 

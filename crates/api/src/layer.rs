@@ -80,8 +80,16 @@ struct Wanted {
 
 impl Wanted {
     fn of(site: &Site, headers: &HeaderMap) -> Wanted {
-        let encoding = if site.config.compression { compress::negotiate(headers) } else { Encoding::Identity };
-        Wanted { encoding, pretty: false, http2: false }
+        let encoding = if site.config.compression {
+            compress::negotiate(headers)
+        } else {
+            Encoding::Identity
+        };
+        Wanted {
+            encoding,
+            pretty: false,
+            http2: false,
+        }
     }
 }
 
@@ -125,16 +133,31 @@ fn route(
     // Sizes first: what is too long is not parsed.
     let given = path.len() + raw_query.len();
     if given > site.config.url_bytes_max {
-        return Err(Rejection::UrlTooLong { given, max: site.config.url_bytes_max });
+        return Err(Rejection::UrlTooLong {
+            given,
+            max: site.config.url_bytes_max,
+        });
     }
-    let given = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>();
+    let given = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum::<usize>();
     if given > site.config.header_bytes_max {
-        return Err(Rejection::HeaderTooLarge { given, max: site.config.header_bytes_max });
+        return Err(Rejection::HeaderTooLarge {
+            given,
+            max: site.config.header_bytes_max,
+        });
     }
     // No route reads a body yet, so only what is announced can be too much; the rest is never read.
-    let body = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let body = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if body.is_some_and(|bytes| bytes > site.config.body_bytes_max) {
-        return Err(Rejection::BodyTooLarge { max: site.config.body_bytes_max });
+        return Err(Rejection::BodyTooLarge {
+            max: site.config.body_bytes_max,
+        });
     }
     let (name, parameters) = match site.router.find(request.method(), path)? {
         Matched::Options => return Ok(None),
@@ -168,7 +191,12 @@ async fn run(site: &Arc<Site>, exchange: &Exchange, call: Call) -> Outcome {
             tracing::error!(request = %exchange.id, "a handler panicked");
             Outcome::Problem(Rejection::Panic.into())
         }
-        Err(_) => Outcome::Problem(Rejection::Deadline { after: site.config.request_timeout }.into()),
+        Err(_) => Outcome::Problem(
+            Rejection::Deadline {
+                after: site.config.request_timeout,
+            }
+            .into(),
+        ),
     }
 }
 
@@ -188,19 +216,32 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Durat
         }
     };
     let media = answer.media;
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media.content_type()));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(media.content_type()),
+    );
     // Exact versions come later: until then every answer is asked for anew.
-    let cache = if media == Media::Problem { "no-store" } else { "no-cache" };
+    let cache = if media == Media::Problem {
+        "no-store"
+    } else {
+        "no-cache"
+    };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     // The same URL has another body for another client; a cache between must know.
     headers.insert(header::VARY, HeaderValue::from_static(media.vary()));
-    if let Some(next) = answer.next.and_then(|next| HeaderValue::try_from(format!("<{next}>; rel=\"next\"")).ok()) {
+    if let Some(next) = answer
+        .next
+        .and_then(|next| HeaderValue::try_from(format!("<{next}>; rel=\"next\"")).ok())
+    {
         headers.insert(header::LINK, next);
     }
     // Text of users is served: no browser may take it for a page or a script.
     headers.insert(CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if media == Media::Html {
-        headers.insert(SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"));
+        headers.insert(
+            SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
+        );
     }
     let began = Instant::now();
     let (content, encoding) = encode(answer.content, media, wanted);
@@ -208,7 +249,10 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Durat
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
     // Last: it says how long all of the above took.
-    headers.insert(SERVER_TIMING, server_timing(&answer.timing, began.elapsed(), handled + began.elapsed()));
+    headers.insert(
+        SERVER_TIMING,
+        server_timing(&answer.timing, began.elapsed(), handled + began.elapsed()),
+    );
     send(headers, status, exchange, Some(content))
 }
 
@@ -227,7 +271,11 @@ fn encode(content: Content, media: Media, wanted: &Wanted) -> (Content, Encoding
     let pretty = wanted.pretty && media.is_indentable();
     match content {
         Content::Whole(body) => {
-            let body = if pretty { pretty::indent(&body).into() } else { body };
+            let body = if pretty {
+                pretty::indent(&body).into()
+            } else {
+                body
+            };
             let encoding = wanted.encoding.for_length(body.len());
             match compress::whole(&body, encoding) {
                 Some(compressed) => (Content::Whole(compressed), encoding),
@@ -238,7 +286,10 @@ fn encode(content: Content, media: Media, wanted: &Wanted) -> (Content, Encoding
             let compression = compress::Stream::new(wanted.encoding);
             let encoding = compression.encoding();
             if pretty || encoding != Encoding::Identity {
-                (Content::Stream(Box::pin(Encoded::new(chunks, pretty, compression))), encoding)
+                (
+                    Content::Stream(Box::pin(Encoded::new(chunks, pretty, compression))),
+                    encoding,
+                )
             } else {
                 (Content::Stream(chunks), encoding)
             }
@@ -246,7 +297,12 @@ fn encode(content: Content, media: Media, wanted: &Wanted) -> (Content, Encoding
     }
 }
 
-fn send(mut headers: HeaderMap, status: StatusCode, mut exchange: Exchange, content: Option<Content>) -> Response<Body> {
+fn send(
+    mut headers: HeaderMap,
+    status: StatusCode,
+    mut exchange: Exchange,
+    content: Option<Content>,
+) -> Response<Body> {
     exchange.status = Some(status.as_u16());
     if let Ok(id) = HeaderValue::from_str(&exchange.id) {
         headers.insert(REQUEST_ID, id);
@@ -271,7 +327,9 @@ fn send(mut headers: HeaderMap, status: StatusCode, mut exchange: Exchange, cont
 /// Asks an HTTP/1 client not to come back on this connection; HTTP/2 has GOAWAY for it.
 fn close(response: &mut Response<Body>, http2: bool) {
     if !http2 {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
 }
 
@@ -281,15 +339,25 @@ fn request_id(headers: &HeaderMap) -> String {
     let fit = |id: &&str| {
         !id.is_empty()
             && id.len() <= ID_BYTES_MAX
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte))
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte))
     };
-    if let Some(id) = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(fit) {
+    if let Some(id) = headers
+        .get(REQUEST_ID)
+        .and_then(|value| value.to_str().ok())
+        .filter(fit)
+    {
         return id.to_owned();
     }
     // Unique, not secret: a random beginning for the process, and a count.
     static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    format!("{:012x}-{:x}", *PROCESS >> 16, COUNT.fetch_add(1, Ordering::Relaxed))
+    format!(
+        "{:012x}-{:x}",
+        *PROCESS >> 16,
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 fn server_timing(timing: &Timing, write: Duration, total: Duration) -> HeaderValue {

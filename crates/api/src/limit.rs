@@ -45,14 +45,20 @@ impl Gate {
             in_flight_max: in_flight_max.into(),
             in_flight: AtomicU64::new(0),
             ended: AtomicU64::new(0),
-            pace: Mutex::new(Pace { since: Instant::now(), ended: 0, per_second: 0.0 }),
+            pace: Mutex::new(Pace {
+                since: Instant::now(),
+                ended: 0,
+                per_second: 0.0,
+            }),
         })
     }
 
     /// In, or told when to come back.
     pub(crate) fn enter(self: &Arc<Gate>) -> Result<Entered, Rejection> {
         let in_flight = self.in_flight.fetch_add(1, Ordering::AcqRel);
-        let entered = Entered { gate: Arc::clone(self) };
+        let entered = Entered {
+            gate: Arc::clone(self),
+        };
         if in_flight < self.in_flight_max {
             Ok(entered)
         } else {
@@ -60,7 +66,10 @@ impl Gate {
             // Not one that has ended: it would speed up the pace it is told.
             self.ended.fetch_sub(1, Ordering::Relaxed);
             drop(entered);
-            Err(Rejection::Overloaded { in_flight, retry_after })
+            Err(Rejection::Overloaded {
+                in_flight,
+                retry_after,
+            })
         }
     }
 

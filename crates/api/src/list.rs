@@ -38,20 +38,46 @@ impl Listing {
     ) -> Result<Listing, Rejection> {
         let query = &mut call.query;
         let limit = query.limit("limit", config.page_limit, config.page_limit_max)?;
-        let ids = query.list("ids", config.ids_max)?.map(|ids| keys(&ids, collection)).transpose()?;
-        let sort = query.take("sort").map(|text| page::sort(&text, collection)).transpose()?;
-        let after = query.take("cursor").map(|text| page::place(&text, sort, collection)).transpose()?;
+        let ids = query
+            .list("ids", config.ids_max)?
+            .map(|ids| keys(&ids, collection))
+            .transpose()?;
+        let sort = query
+            .take("sort")
+            .map(|text| page::sort(&text, collection))
+            .transpose()?;
+        let after = query
+            .take("cursor")
+            .map(|text| page::place(&text, sort, collection))
+            .transpose()?;
         let mut filters = Vec::new();
         for (index, column) in collection.columns.iter().enumerate() {
             if let Some(text) = query.take(&column.name) {
                 filters.push((index, Some(page::filter(column.kind, &column.name, &text)?)));
             }
         }
-        let known = call.name.route().parameters.iter().filter_map(|parameter: &Parameter| parameter.name());
-        call.query.finish(known.chain(collection.columns.iter().map(|column| column.name.as_str())))?;
+        let known = call
+            .name
+            .route()
+            .parameters
+            .iter()
+            .filter_map(|parameter: &Parameter| parameter.name());
+        call.query
+            .finish(known.chain(collection.columns.iter().map(|column| column.name.as_str())))?;
         let items_max = usize::try_from(limit).unwrap_or(usize::MAX);
-        let list = List { columns, filters, ids, sort, after, limit: items_max.saturating_add(1) };
-        Ok(Listing { list, items_max, target: call.target })
+        let list = List {
+            columns,
+            filters,
+            ids,
+            sort,
+            after,
+            limit: items_max.saturating_add(1),
+        };
+        Ok(Listing {
+            list,
+            items_max,
+            target: call.target,
+        })
     }
 
     /// Cuts the records to the page, and says where the next one begins.
@@ -60,7 +86,9 @@ impl Listing {
             return None;
         }
         records.truncate(self.items_max);
-        records.last().map(|record| page::cursor(&record.place, self.list.sort, collection))
+        records
+            .last()
+            .map(|record| page::cursor(&record.place, self.list.sort, collection))
     }
 
     /// `{"items":[..],"next":".."}`
@@ -87,7 +115,9 @@ impl Listing {
     /// The same request with another cursor.
     fn url(&self, next: &str) -> String {
         let (path, query) = &self.target;
-        let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+        let kept = query
+            .split('&')
+            .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
         let mut url = format!("{path}?");
         for pair in kept {
             url.push_str(pair);
@@ -105,13 +135,20 @@ pub(crate) fn keys(ids: &[String], collection: &Collection) -> Result<Vec<Arc<st
     ids.iter()
         .map(|id| match kind.parse_key(id) {
             Some(key) => Ok(key.into()),
-            None => Err(bad("ids", format!("names `{}`, not of type {}", cut(id), kind.name()))),
+            None => Err(bad(
+                "ids",
+                format!("names `{}`, not of type {}", cut(id), kind.name()),
+            )),
         })
         .collect()
 }
 
 /// The columns that `fields` names, in declared order; all of them without.
-pub(crate) fn columns(call: &mut Call, config: &Config, collection: &Collection) -> Result<Vec<usize>, Rejection> {
+pub(crate) fn columns(
+    call: &mut Call,
+    config: &Config,
+    collection: &Collection,
+) -> Result<Vec<usize>, Rejection> {
     let Some(fields) = call.query.list("fields", config.fields_max)? else {
         return Ok((0..collection.columns.len()).collect());
     };
@@ -125,7 +162,11 @@ pub(crate) fn columns(call: &mut Call, config: &Config, collection: &Collection)
                 let names = collection.columns.iter().map(|column| column.name.as_str());
                 return Err(Rejection::BadParameter {
                     name: "fields".to_owned(),
-                    problem: format!("names `{}`, which collection `{}` does not have", cut(field), collection.name),
+                    problem: format!(
+                        "names `{}`, which collection `{}` does not have",
+                        cut(field),
+                        collection.name
+                    ),
                     hint: crate::query::hint(field, names),
                 });
             }
@@ -138,7 +179,10 @@ pub(crate) fn columns(call: &mut Call, config: &Config, collection: &Collection)
 pub(crate) fn item(record: &Record, collection: &Collection, columns: &[usize]) -> Bytes {
     let mut out = Vec::with_capacity(record.members.len() + record.key.len() + 16);
     out.push(b'{');
-    if !columns.iter().any(|column| collection.columns[*column].name == "id") {
+    if !columns
+        .iter()
+        .any(|column| collection.columns[*column].name == "id")
+    {
         out.extend_from_slice(b"\"id\":");
         write_text(&record.key, &mut out);
         if !record.members.is_empty() {

@@ -46,13 +46,18 @@ impl Counter {
 }
 
 /// What is sent; 0 is a client that left before there was an answer. Others are counted as "other".
-const STATUSES: [u16; 15] = [200, 204, 400, 404, 405, 413, 414, 431, 500, 502, 503, 504, 304, 303, 0];
+const STATUSES: [u16; 15] = [
+    200, 204, 400, 404, 405, 413, 414, 431, 500, 502, 503, 504, 304, 303, 0,
+];
 
 impl Metric {
     /// A request has ended.
     pub(crate) fn ended(&self, route: Option<Name>, status: Option<u16>, took: Duration, body_bytes: u64) {
         let route = index(route);
-        let status = STATUSES.iter().position(|known| *known == status.unwrap_or(0)).unwrap_or(STATUSES.len());
+        let status = STATUSES
+            .iter()
+            .position(|known| *known == status.unwrap_or(0))
+            .unwrap_or(STATUSES.len());
         self.requests[route][status].add(1);
         self.request_us[route].add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
         self.body_bytes.add(body_bytes);
@@ -60,7 +65,12 @@ impl Metric {
 
     /// Appends the counters as Prometheus text.
     pub(crate) fn write(&self, out: &mut String) {
-        head(out, "sidequest_http_requests_total", "counter", "Requests ended, by route and status.");
+        head(
+            out,
+            "sidequest_http_requests_total",
+            "counter",
+            "Requests ended, by route and status.",
+        );
         for (route, counts) in self.requests.iter().enumerate() {
             for (at, count) in counts.iter().enumerate().filter(|(_, count)| count.get() > 0) {
                 let status = match STATUSES.get(at) {
@@ -76,7 +86,12 @@ impl Metric {
                 );
             }
         }
-        head(out, "sidequest_http_request_seconds_total", "counter", "Time from the head of a request to the last byte of its answer, by route.");
+        head(
+            out,
+            "sidequest_http_request_seconds_total",
+            "counter",
+            "Time from the head of a request to the last byte of its answer, by route.",
+        );
         for (route, us) in self.request_us.iter().enumerate().filter(|(_, us)| us.get() > 0) {
             let _ = writeln!(
                 out,
@@ -85,23 +100,72 @@ impl Metric {
                 us.get() as f64 / 1e6
             );
         }
-        head(out, "sidequest_http_limit_hits_total", "counter", "How often a limit bound, by limit.");
+        head(
+            out,
+            "sidequest_http_limit_hits_total",
+            "counter",
+            "How often a limit bound, by limit.",
+        );
         for (limit, count) in [
             ("in_flight", &self.limit_in_flight),
             ("connections", &self.limit_connections),
             ("streams", &self.limit_streams),
         ] {
-            let _ = writeln!(out, "sidequest_http_limit_hits_total{{limit=\"{limit}\"}} {}", count.get());
+            let _ = writeln!(
+                out,
+                "sidequest_http_limit_hits_total{{limit=\"{limit}\"}} {}",
+                count.get()
+            );
         }
         for (name, kind, about, count) in [
-            ("sidequest_http_body_bytes_total", "counter", "Bytes of answers' bodies as sent.", &self.body_bytes),
-            ("sidequest_http_connections_total", "counter", "Connections accepted.", &self.connections),
-            ("sidequest_http_connections_open", "gauge", "Connections open now.", &self.connections_open),
-            ("sidequest_http_connections_failed_total", "counter", "Connections that ended with an error, TLS handshakes included.", &self.connections_failed),
-            ("sidequest_http_connections_stalled_total", "counter", "Connections cut because their client read nothing.", &self.connections_stalled),
-            ("sidequest_http_written_bytes_total", "counter", "Bytes written to sockets before TLS, by connections that have ended.", &self.written_bytes),
-            ("sidequest_http_writes_total", "counter", "Writes that carried them.", &self.writes),
-            ("sidequest_http_panics_total", "counter", "Requests that ended in a panic.", &self.panics),
+            (
+                "sidequest_http_body_bytes_total",
+                "counter",
+                "Bytes of answers' bodies as sent.",
+                &self.body_bytes,
+            ),
+            (
+                "sidequest_http_connections_total",
+                "counter",
+                "Connections accepted.",
+                &self.connections,
+            ),
+            (
+                "sidequest_http_connections_open",
+                "gauge",
+                "Connections open now.",
+                &self.connections_open,
+            ),
+            (
+                "sidequest_http_connections_failed_total",
+                "counter",
+                "Connections that ended with an error, TLS handshakes included.",
+                &self.connections_failed,
+            ),
+            (
+                "sidequest_http_connections_stalled_total",
+                "counter",
+                "Connections cut because their client read nothing.",
+                &self.connections_stalled,
+            ),
+            (
+                "sidequest_http_written_bytes_total",
+                "counter",
+                "Bytes written to sockets before TLS, by connections that have ended.",
+                &self.written_bytes,
+            ),
+            (
+                "sidequest_http_writes_total",
+                "counter",
+                "Writes that carried them.",
+                &self.writes,
+            ),
+            (
+                "sidequest_http_panics_total",
+                "counter",
+                "Requests that ended in a panic.",
+                &self.panics,
+            ),
         ] {
             single(out, name, kind, about, count.get());
         }
@@ -120,7 +184,9 @@ pub(crate) fn head(out: &mut String, name: &str, kind: &str, about: &str) {
 }
 
 fn index(route: Option<Name>) -> usize {
-    route.and_then(|route| Name::ALL.iter().position(|known| *known == route)).unwrap_or(Name::ALL.len())
+    route
+        .and_then(|route| Name::ALL.iter().position(|known| *known == route))
+        .unwrap_or(Name::ALL.len())
 }
 
 fn label(route: usize) -> &'static str {

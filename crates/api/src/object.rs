@@ -39,7 +39,13 @@ async fn with_sections(site: &Arc<Site>, call: Call, plan: Plan) -> Result<Answe
     let objects = site.model.objects();
     let deadline = call.deadline;
     let listing = Listing::read(call, &site.config, objects, plan.columns.clone())?;
-    let mut records = record::list(site.store.pool(objects.database), objects, &listing.list, deadline).await?;
+    let mut records = record::list(
+        site.store.pool(objects.database),
+        objects,
+        &listing.list,
+        deadline,
+    )
+    .await?;
     let next = listing.cut(&mut records, objects);
     let ids = records.iter().map(|record| Arc::clone(&record.key)).collect();
     let mut documents = Box::pin(site.engine.documents(ids, Arc::new(plan), move || deadline));

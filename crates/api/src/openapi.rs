@@ -47,7 +47,10 @@ pub fn document(model: &Model, limits: &Limits) -> Value {
             // Concrete collections say more than a parameter: their columns and their key.
             Name::Collection | Name::Record => {}
             _ => {
-                paths.insert(route.paths[0].to_owned(), path(model, limits, route, model.objects(), None));
+                paths.insert(
+                    route.paths[0].to_owned(),
+                    path(model, limits, route, model.objects(), None),
+                );
             }
         }
     }
@@ -84,7 +87,13 @@ fn tags(model: &Model) -> Value {
     tags.into()
 }
 
-fn path(model: &Model, limits: &Limits, route: &Route, collection: &Collection, of: Option<&Collection>) -> Value {
+fn path(
+    model: &Model,
+    limits: &Limits,
+    route: &Route,
+    collection: &Collection,
+    of: Option<&Collection>,
+) -> Value {
     let mut parameters = path_parameters(route, collection);
     for parameter in route.parameters {
         query_parameters(*parameter, route, model, collection, limits, &mut parameters);
@@ -131,7 +140,11 @@ fn path_parameters(route: &Route, collection: &Collection) -> Vec<Value> {
         Name::Record => one("key", "The record's key.", key()),
         Name::Problem => {
             let slugs: Vec<&str> = Kind::ALL.into_iter().map(Kind::slug).collect();
-            one("slug", "Last part of a problem's `type`.", json!({ "type": "string", "enum": slugs }))
+            one(
+                "slug",
+                "Last part of a problem's `type`.",
+                json!({ "type": "string", "enum": slugs }),
+            )
         }
         Name::Objects | Name::ObjectsAnalysis | Name::Collection | Name::OpenApi | Name::Docs => Vec::new(),
     }
@@ -161,7 +174,10 @@ fn query_parameters(
         ),
         Parameter::Fields => {
             let (about, items) = match route.name {
-                Name::Collection => ("Columns to show, separated by commas.", schema::column_names(collection)),
+                Name::Collection => (
+                    "Columns to show, separated by commas.",
+                    schema::column_names(collection),
+                ),
                 _ => (
                     "Columns, sections, paths above sections, or members of sections, separated by commas.",
                     json!({ "$ref": "#/components/schemas/Field" }),
@@ -175,10 +191,18 @@ fn query_parameters(
             );
         }
         Parameter::Sort => {
-            let sortable = collection.columns.iter().filter(|column| is_sortable(column.kind));
-            let names: Vec<String> =
-                sortable.flat_map(|column| [column.name.clone(), format!("-{}", column.name)]).collect();
-            add("sort", "By this column, with `-` from the largest down; nulls come last. Without: by key.", json!({ "type": "string", "enum": names }));
+            let sortable = collection
+                .columns
+                .iter()
+                .filter(|column| is_sortable(column.kind));
+            let names: Vec<String> = sortable
+                .flat_map(|column| [column.name.clone(), format!("-{}", column.name)])
+                .collect();
+            add(
+                "sort",
+                "By this column, with `-` from the largest down; nulls come last. Without: by key.",
+                json!({ "type": "string", "enum": names }),
+            );
         }
         Parameter::Limit => add(
             "limit",
@@ -192,14 +216,25 @@ fn query_parameters(
         ),
         Parameter::Filters => {
             for column in &collection.columns {
-                let is_parameter = route.parameters.iter().any(|other| other.name() == Some(&column.name));
+                let is_parameter = route
+                    .parameters
+                    .iter()
+                    .any(|other| other.name() == Some(&column.name));
                 if let (Some(schema), false) = (schema::filter(column.kind), is_parameter) {
-                    add(&column.name, &format!("Only records whose `{}` is this.", column.name), schema);
+                    add(
+                        &column.name,
+                        &format!("Only records whose `{}` is this.", column.name),
+                        schema,
+                    );
                 }
             }
         }
         Parameter::Pretty => {
-            add("pretty", "Indent the answer.", json!({ "type": "boolean", "default": false }));
+            add(
+                "pretty",
+                "Indent the answer.",
+                json!({ "type": "boolean", "default": false }),
+            );
         }
     }
 }
@@ -222,13 +257,22 @@ fn responses(route: &Route, collection: &Collection) -> Value {
         Name::Docs | Name::Problem => (html(), false),
     };
     let mut headers = Map::new();
-    headers.insert("x-request-id".into(), json!({ "$ref": "#/components/headers/RequestId" }));
-    headers.insert("server-timing".into(), json!({ "$ref": "#/components/headers/ServerTiming" }));
+    headers.insert(
+        "x-request-id".into(),
+        json!({ "$ref": "#/components/headers/RequestId" }),
+    );
+    headers.insert(
+        "server-timing".into(),
+        json!({ "$ref": "#/components/headers/ServerTiming" }),
+    );
     if paged {
         headers.insert("link".into(), json!({ "$ref": "#/components/headers/Link" }));
     }
     let mut responses = Map::new();
-    responses.insert("200".into(), json!({ "description": route.title, "headers": headers, "content": content }));
+    responses.insert(
+        "200".into(),
+        json!({ "description": route.title, "headers": headers, "content": content }),
+    );
     let everywhere = [
         Kind::MalformedQuery,
         Kind::UnknownParameter,

@@ -23,7 +23,9 @@ pub(crate) fn cursor(place: &Place, sort: Option<Sort>, collection: &Collection)
 
 /// Reads what [`cursor`] wrote for the same sort.
 pub(crate) fn place(text: &str, sort: Option<Sort>, collection: &Collection) -> Result<Place, Rejection> {
-    let unreadable = || Rejection::BadCursor { problem: "cannot be read; it must be passed on unchanged" };
+    let unreadable = || Rejection::BadCursor {
+        problem: "cannot be read; it must be passed on unchanged",
+    };
     if text.len() > CURSOR_BYTES_MAX {
         return Err(unreadable());
     }
@@ -33,7 +35,9 @@ pub(crate) fn place(text: &str, sort: Option<Sort>, collection: &Collection) -> 
         Ok(_) | Err(_) => return Err(unreadable()),
     };
     if of != name(sort, collection) {
-        return Err(Rejection::BadCursor { problem: "belongs to another `sort`" });
+        return Err(Rejection::BadCursor {
+            problem: "belongs to another `sort`",
+        });
     }
     let value = match (value, sort) {
         (Value::Null, _) => None,
@@ -42,14 +46,26 @@ pub(crate) fn place(text: &str, sort: Option<Sort>, collection: &Collection) -> 
         }
         _ => return Err(unreadable()),
     };
-    Ok(Place { value, key: collection.key_type().parse_key(&key).ok_or_else(unreadable)? })
+    Ok(Place {
+        value,
+        key: collection.key_type().parse_key(&key).ok_or_else(unreadable)?,
+    })
 }
 
 /// Reads `sort=[-]column`.
 pub(crate) fn sort(text: &str, collection: &Collection) -> Result<Sort, Rejection> {
     let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
-    let sortable = || collection.columns.iter().filter(|column| is_sortable(column.kind)).map(|column| column.name.as_str());
-    match collection.column(name).filter(|index| is_sortable(collection.columns[*index].kind)) {
+    let sortable = || {
+        collection
+            .columns
+            .iter()
+            .filter(|column| is_sortable(column.kind))
+            .map(|column| column.name.as_str())
+    };
+    match collection
+        .column(name)
+        .filter(|index| is_sortable(collection.columns[*index].kind))
+    {
         Some(column) => Ok(Sort { column, descending }),
         None => Err(Rejection::BadParameter {
             name: "sort".to_owned(),
@@ -86,7 +102,11 @@ fn stored(kind: Type, text: &str) -> Option<String> {
 
 fn name(sort: Option<Sort>, collection: &Collection) -> String {
     sort.map_or_else(String::new, |sort| {
-        format!("{}{}", if sort.descending { "-" } else { "" }, collection.columns[sort.column].name)
+        format!(
+            "{}{}",
+            if sort.descending { "-" } else { "" },
+            collection.columns[sort.column].name
+        )
     })
 }
 

@@ -114,7 +114,9 @@ impl Pretty {
                 &rest[1..]
             }
             _ => {
-                let end = rest.iter().position(|byte| matches!(byte, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t'));
+                let end = rest
+                    .iter()
+                    .position(|byte| matches!(byte, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t'));
                 let (scalar, rest) = rest.split_at(end.unwrap_or(rest.len()));
                 out.extend_from_slice(scalar);
                 rest

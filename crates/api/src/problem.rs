@@ -226,7 +226,13 @@ impl Kind {
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Problem {
-        Problem { kind, detail: detail.into(), hint: None, retry_after: None, allow: None }
+        Problem {
+            kind,
+            detail: detail.into(),
+            hint: None,
+            retry_after: None,
+            allow: None,
+        }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Problem {
@@ -271,18 +277,25 @@ impl From<Rejection> for Problem {
         let detail = rejection.to_string();
         match rejection {
             Rejection::Encoding { .. } => Problem::new(Kind::MalformedQuery, detail),
-            Rejection::UnknownParameter { hint, .. } => Problem::new(Kind::UnknownParameter, detail).maybe_hint(hint),
-            Rejection::RepeatedParameter { .. } => {
-                Problem::new(Kind::RepeatedParameter, detail).hint("separate several values with commas, where a list is taken")
+            Rejection::UnknownParameter { hint, .. } => {
+                Problem::new(Kind::UnknownParameter, detail).maybe_hint(hint)
             }
+            Rejection::RepeatedParameter { .. } => Problem::new(Kind::RepeatedParameter, detail)
+                .hint("separate several values with commas, where a list is taken"),
             Rejection::BadParameter { hint, .. } => Problem::new(Kind::BadParameter, detail).maybe_hint(hint),
             Rejection::BadCursor { .. } => {
                 Problem::new(Kind::BadCursor, detail).hint("leave `cursor` out to begin with the first page")
             }
-            Rejection::UnknownField(unknown) => Problem::new(Kind::UnknownField, detail).maybe_hint(unknown.hint),
-            Rejection::TooMany { .. } => Problem::new(Kind::TooMany, detail).hint("split it into several requests"),
+            Rejection::UnknownField(unknown) => {
+                Problem::new(Kind::UnknownField, detail).maybe_hint(unknown.hint)
+            }
+            Rejection::TooMany { .. } => {
+                Problem::new(Kind::TooMany, detail).hint("split it into several requests")
+            }
             Rejection::UnknownRoute { .. } => Problem::new(Kind::UnknownRoute, detail).hint("see /docs"),
-            Rejection::UnknownCollection { hint, .. } => Problem::new(Kind::UnknownCollection, detail).maybe_hint(hint),
+            Rejection::UnknownCollection { hint, .. } => {
+                Problem::new(Kind::UnknownCollection, detail).maybe_hint(hint)
+            }
             Rejection::NotFound { .. } => Problem::new(Kind::NotFound, detail),
             Rejection::MethodNotAllowed { allow, .. } => {
                 let mut problem = Problem::new(Kind::MethodNotAllowed, detail).hint(format!("use {allow}"));
@@ -294,9 +307,9 @@ impl From<Rejection> for Problem {
                 Problem::new(Kind::UrlTooLong, detail).hint("ask for fewer ids or fields at a time")
             }
             Rejection::HeaderTooLarge { .. } => Problem::new(Kind::HeaderTooLarge, detail),
-            Rejection::Overloaded { retry_after, .. } => {
-                Problem::new(Kind::Overloaded, detail).retry_after(retry_after).hint("try again after the time in `Retry-After`")
-            }
+            Rejection::Overloaded { retry_after, .. } => Problem::new(Kind::Overloaded, detail)
+                .retry_after(retry_after)
+                .hint("try again after the time in `Retry-After`"),
             Rejection::Deadline { .. } => Problem::new(Kind::DeadlineExceeded, detail),
             Rejection::Panic => Problem::new(Kind::Internal, detail),
         }
@@ -312,7 +325,11 @@ impl From<&store::error::Error> for Problem {
         // `is_deadline` and `is_unavailable` read PostgreSQL's own codes out of `Statement`.
         let (late, unavailable) = (error.is_deadline(), error.is_unavailable());
         match error {
-            Error::Busy { database, connections, .. } => Problem::new(
+            Error::Busy {
+                database,
+                connections,
+                ..
+            } => Problem::new(
                 Kind::Overloaded,
                 format!("all {connections} connections to database `{database}` stayed busy"),
             )
@@ -321,15 +338,22 @@ impl From<&store::error::Error> for Problem {
             Error::Deadline { database, what } => deadline(database, what),
             Error::Statement { database, what, .. } if late => deadline(database, what),
             Error::Statement { database, .. } if unavailable => unreachable_database(database),
-            Error::Statement { database, what, .. } => {
-                Problem::new(Kind::QueryFailed, format!("`{what}` failed in database `{database}`"))
-            }
-            Error::Shape { database, what, problem } => {
-                Problem::new(Kind::ModelMismatch, format!("`{what}` in database `{database}`: {problem}"))
-            }
-            Error::Load { database, table, .. } => {
-                Problem::new(Kind::Internal, format!("table `{table}` of database `{database}` could not be filled"))
-            }
+            Error::Statement { database, what, .. } => Problem::new(
+                Kind::QueryFailed,
+                format!("`{what}` failed in database `{database}`"),
+            ),
+            Error::Shape {
+                database,
+                what,
+                problem,
+            } => Problem::new(
+                Kind::ModelMismatch,
+                format!("`{what}` in database `{database}`: {problem}"),
+            ),
+            Error::Load { database, table, .. } => Problem::new(
+                Kind::Internal,
+                format!("table `{table}` of database `{database}` could not be filled"),
+            ),
         }
     }
 }
@@ -349,23 +373,31 @@ impl Problem {
     pub(crate) fn of_analysis(error: &analysis::error::Error, collection: &str) -> Problem {
         use analysis::error::Error;
         let problem = match error {
-            Error::NotFound { id } => {
-                Rejection::NotFound { collection: collection.to_owned(), key: id.as_ref().to_owned() }.into()
+            Error::NotFound { id } => Rejection::NotFound {
+                collection: collection.to_owned(),
+                key: id.as_ref().to_owned(),
             }
-            Error::Full { source_name, waiting } => {
-                Problem::new(Kind::Overloaded, format!("{waiting} requests wait for `{source_name}` already"))
-                    .retry_after(RETRY_SOON)
-            }
-            Error::Deadline { source_name } => {
-                Problem::new(Kind::DeadlineExceeded, format!("`{source_name}` was not answered before the deadline"))
-            }
+            .into(),
+            Error::Full { source_name, waiting } => Problem::new(
+                Kind::Overloaded,
+                format!("{waiting} requests wait for `{source_name}` already"),
+            )
+            .retry_after(RETRY_SOON),
+            Error::Deadline { source_name } => Problem::new(
+                Kind::DeadlineExceeded,
+                format!("`{source_name}` was not answered before the deadline"),
+            ),
             Error::Store { source, .. } => Problem::from(source.as_ref()),
-            Error::Row { source_name, problem, .. } => {
-                Problem::new(Kind::ModelMismatch, format!("a row of `{source_name}` does not fit the model: {problem}"))
-            }
-            Error::Lost { source_name } => {
-                Problem::new(Kind::Internal, format!("the computation of `{source_name}` was lost"))
-            }
+            Error::Row {
+                source_name, problem, ..
+            } => Problem::new(
+                Kind::ModelMismatch,
+                format!("a row of `{source_name}` does not fit the model: {problem}"),
+            ),
+            Error::Lost { source_name } => Problem::new(
+                Kind::Internal,
+                format!("the computation of `{source_name}` was lost"),
+            ),
         };
         if problem.kind.status() == StatusCode::INTERNAL_SERVER_ERROR {
             log(error);
@@ -387,11 +419,18 @@ fn log(error: &dyn std::error::Error) {
 }
 
 fn unreachable_database(database: &str) -> Problem {
-    Problem::new(Kind::DatabaseUnavailable, format!("database `{database}` cannot be used now")).retry_after(RETRY_SOON)
+    Problem::new(
+        Kind::DatabaseUnavailable,
+        format!("database `{database}` cannot be used now"),
+    )
+    .retry_after(RETRY_SOON)
 }
 
 fn deadline(database: &str, what: &str) -> Problem {
-    Problem::new(Kind::DeadlineExceeded, format!("`{what}` in database `{database}` was not done before the deadline"))
+    Problem::new(
+        Kind::DeadlineExceeded,
+        format!("`{what}` in database `{database}` was not done before the deadline"),
+    )
 }
 
 #[cfg(test)]

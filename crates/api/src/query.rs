@@ -18,10 +18,16 @@ impl Query {
             let name = decode(name, Plus::IsSpace).ok_or(Rejection::Encoding { place: "the query" })?;
             let Some(value) = decode(value, Plus::IsSpace) else {
                 let problem = "is not percent-encoded UTF-8".to_owned();
-                return Err(Rejection::BadParameter { name: name.into_owned(), problem, hint: None });
+                return Err(Rejection::BadParameter {
+                    name: name.into_owned(),
+                    problem,
+                    hint: None,
+                });
             };
             if given.iter().any(|(known, _)| *known == name) {
-                return Err(Rejection::RepeatedParameter { name: name.into_owned() });
+                return Err(Rejection::RepeatedParameter {
+                    name: name.into_owned(),
+                });
             }
             given.push((name.into_owned(), value.into_owned()));
         }
@@ -38,23 +44,33 @@ impl Query {
         match self.take(name).as_deref() {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
-            Some(other) => Err(bad(name, format!("is `{}`, neither `true` nor `false`", cut(other)))),
+            Some(other) => Err(bad(
+                name,
+                format!("is `{}`, neither `true` nor `false`", cut(other)),
+            )),
         }
     }
 
     /// A whole number from 1 to `max`; absent is `default`.
     pub(crate) fn limit(&mut self, name: &str, default: u32, max: u32) -> Result<u32, Rejection> {
-        let Some(text) = self.take(name) else { return Ok(default.min(max)) };
+        let Some(text) = self.take(name) else {
+            return Ok(default.min(max));
+        };
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         match u32::from_str(&text) {
             Ok(limit) if digits && (1..=max).contains(&limit) => Ok(limit),
-            _ => Err(bad(name, format!("is `{}`, not a whole number from 1 to {max}", cut(&text)))),
+            _ => Err(bad(
+                name,
+                format!("is `{}`, not a whole number from 1 to {max}", cut(&text)),
+            )),
         }
     }
 
     /// Members separated by commas: at least one, none empty, not more than `max`.
     pub(crate) fn list(&mut self, name: &'static str, max: usize) -> Result<Option<Vec<String>>, Rejection> {
-        let Some(text) = self.take(name) else { return Ok(None) };
+        let Some(text) = self.take(name) else {
+            return Ok(None);
+        };
         let given = text.split(',').count();
         if given > max {
             return Err(Rejection::TooMany { name, given, max });
@@ -72,14 +88,21 @@ impl Query {
             None => Ok(()),
             Some((name, _)) => {
                 let hint = hint(&name, known);
-                Err(Rejection::UnknownParameter { name: cut(&name).into_owned(), hint })
+                Err(Rejection::UnknownParameter {
+                    name: cut(&name).into_owned(),
+                    hint,
+                })
             }
         }
     }
 }
 
 pub(crate) fn bad(name: &str, problem: String) -> Rejection {
-    Rejection::BadParameter { name: name.to_owned(), problem, hint: None }
+    Rejection::BadParameter {
+        name: name.to_owned(),
+        problem,
+        hint: None,
+    }
 }
 
 /// Whether `+` is a space: in a query it is, in a path it is itself.
@@ -103,7 +126,11 @@ pub(crate) fn decode(raw: &str, plus: Plus) -> Option<Cow<'_, str>> {
         match first {
             b'%' => {
                 let [high, low, tail @ ..] = rest else { return None };
-                let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                let digit = |byte: &u8| {
+                    char::from(*byte)
+                        .to_digit(16)
+                        .and_then(|digit| u8::try_from(digit).ok())
+                };
                 decoded.push(digit(high)? << 4 | digit(low)?);
                 rest = tail;
             }
@@ -139,23 +166,36 @@ pub(crate) fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> 
     match near {
         Some((_, near)) => Some(format!("did you mean `{near}`?")),
         None if known.is_empty() => None,
-        None => Some(format!("known here: {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))),
+        None => Some(format!(
+            "known here: {}",
+            known
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        )),
     }
 }
 
-/// Edits between two names; a name that is absurdly long is near to none.
+/// Edits between two names, swapped neighbours being one; a name that is absurdly long is near to none.
 fn distance(from: &str, to: &str) -> usize {
     if from.len() > 64 {
         return usize::MAX;
     }
-    let to: Vec<char> = to.chars().collect();
+    let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
+    let mut before = vec![0; to.len() + 1];
     let mut last: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.chars().enumerate() {
+    for (i, a) in from.iter().enumerate() {
         let mut row = vec![i + 1; to.len() + 1];
         for (j, b) in to.iter().enumerate() {
-            row[j + 1] = (last[j] + usize::from(a != *b)).min(last[j + 1] + 1).min(row[j] + 1);
+            row[j + 1] = (last[j] + usize::from(a != b))
+                .min(last[j + 1] + 1)
+                .min(row[j] + 1);
+            if i > 0 && j > 0 && *a == to[j - 1] && from[i - 1] == *b {
+                row[j + 1] = row[j + 1].min(before[j - 1] + 1);
+            }
         }
-        last = row;
+        before = std::mem::replace(&mut last, row);
     }
     last[to.len()]
 }

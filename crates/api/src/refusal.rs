@@ -16,7 +16,9 @@ pub(crate) fn explain(head: &[u8]) -> Option<Vec<u8>> {
     memchr::memmem::find(head, b"content-length: 0\r\n")?;
     let detail = match kind {
         Kind::UrlTooLong => "the URL is longer than this server reads",
-        Kind::HeaderTooLarge => "the head of the request (its URL and headers) is larger than this server reads",
+        Kind::HeaderTooLarge => {
+            "the head of the request (its URL and headers) is larger than this server reads"
+        }
         _ => "the head of the request is not HTTP: a bad method, URL, version or header",
     };
     let body = Problem::new(kind, detail).document(None);

@@ -103,7 +103,12 @@ pub(crate) const ROUTES: [Route; 9] = [
         title: "Get an object",
         about: "The object's record.",
         parameters: &[Parameter::Pretty],
-        problems: &[Kind::NotFound, Kind::QueryFailed, Kind::ModelMismatch, Kind::DatabaseUnavailable],
+        problems: &[
+            Kind::NotFound,
+            Kind::QueryFailed,
+            Kind::ModelMismatch,
+            Kind::DatabaseUnavailable,
+        ],
     },
     Route {
         name: Name::ObjectAnalysis,
@@ -203,7 +208,10 @@ impl Name {
     ];
 
     pub(crate) fn route(self) -> &'static Route {
-        ROUTES.iter().find(|route| route.name == self).expect("the table has a row for each name; a test holds it so")
+        ROUTES
+            .iter()
+            .find(|route| route.name == self)
+            .expect("the table has a row for each name; a test holds it so")
     }
 
     /// The documented path: what logs and metrics are labelled with.
@@ -243,7 +251,9 @@ impl Router {
         let mut paths = matchit::Router::new();
         for route in &ROUTES {
             for path in route.paths {
-                paths.insert(*path, route.name).expect("the table has no two routes of one path; a test holds it so");
+                paths
+                    .insert(*path, route.name)
+                    .expect("the table has no two routes of one path; a test holds it so");
             }
         }
         Router { paths }
@@ -254,7 +264,9 @@ impl Router {
         if method == Method::OPTIONS && path == "*" {
             return Ok(Matched::Options);
         }
-        let found = self.paths.at(path).map_err(|_| Rejection::UnknownRoute { path: cut(path).into_owned() })?;
+        let found = self.paths.at(path).map_err(|_| Rejection::UnknownRoute {
+            path: cut(path).into_owned(),
+        })?;
         if method == Method::OPTIONS {
             return Ok(Matched::Options);
         }
@@ -267,10 +279,14 @@ impl Router {
         }
         let mut parameters = Vec::new();
         for (_, raw) in found.params.iter() {
-            let decoded = query::decode(raw, Plus::IsPlus).ok_or(Rejection::Encoding { place: "the path" })?;
+            let decoded =
+                query::decode(raw, Plus::IsPlus).ok_or(Rejection::Encoding { place: "the path" })?;
             parameters.push(decoded.into_owned());
         }
-        Ok(Matched::Route { name: *found.value, path: parameters })
+        Ok(Matched::Route {
+            name: *found.value,
+            path: parameters,
+        })
     }
 
     /// For OPTIONS.
@@ -295,7 +311,13 @@ pub(crate) async fn dispatch(site: &Arc<Site>, name: Name, call: Call) -> Result
 }
 
 fn page(call: Call, media: Media, body: bytes::Bytes) -> Result<Answer, Problem> {
-    call.query.finish(call.name.route().parameters.iter().filter_map(|parameter| parameter.name()))?;
+    call.query.finish(
+        call.name
+            .route()
+            .parameters
+            .iter()
+            .filter_map(|parameter| parameter.name()),
+    )?;
     Ok(Answer::whole(media, body))
 }
 
@@ -304,7 +326,10 @@ fn problem(mut call: Call) -> Result<Answer, Problem> {
     call.query.finish([])?;
     match Kind::ALL.into_iter().find(|kind| kind.slug() == slug) {
         Some(kind) => Ok(Answer::whole(Media::Html, crate::docs::problem(kind))),
-        None => Err(Rejection::UnknownRoute { path: format!("/problems/{}", cut(&slug)) }.into()),
+        None => Err(Rejection::UnknownRoute {
+            path: format!("/problems/{}", cut(&slug)),
+        }
+        .into()),
     }
 }
 

@@ -46,14 +46,27 @@ pub struct Addresses {
 }
 
 /// Binds the listeners; nothing is served before [`Server::run`].
-pub async fn bind(config: Config, model: Arc<Model>, store: Arc<Store>, engine: Engine) -> Result<Server, Error> {
+pub async fn bind(
+    config: Config,
+    model: Arc<Model>,
+    store: Arc<Store>,
+    engine: Engine,
+) -> Result<Server, Error> {
     check(&config)?;
     let tls = tls::acceptor(&config.tls, config.listen)?;
     let listener = Listener::bind(config.listen, config.backlog)?;
-    let admin = config.admin.map(|address| Listener::bind(address, config.backlog)).transpose()?;
+    let admin = config
+        .admin
+        .map(|address| Listener::bind(address, config.backlog))
+        .transpose()?;
     let site = Arc::new(Site::new(config, model, store, engine));
     let http = Arc::new(Http::new(&site.config, site.tasks.clone(), tls));
-    Ok(Server { listener, admin, http, site })
+    Ok(Server {
+        listener,
+        admin,
+        http,
+        site,
+    })
 }
 
 impl Server {
@@ -72,7 +85,12 @@ impl Server {
     /// Serves until `shutdown`, then drains: says "not ready", stops accepting, ends what is in
     /// flight, and returns. The admin listener answers to the end.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
-        let Server { listener, admin, http, site } = self;
+        let Server {
+            listener,
+            admin,
+            http,
+            site,
+        } = self;
         let done = CancellationToken::new();
         let api = async {
             let ended = serve(listener, http, &site, shutdown).await;
@@ -141,7 +159,14 @@ async fn drain(mut connections: JoinSet<()>, site: &Site) -> Result<(), Error> {
     connections.shutdown().await;
     // Streams end when they find their connection gone; those that compute without a pause do not.
     let _ = timeout_at(Instant::now() + site.config.drain_max, site.tasks.wait()).await;
-    if requests == 0 { Ok(()) } else { Err(Error::Cut { requests, waited: began.elapsed() }) }
+    if requests == 0 {
+        Ok(())
+    } else {
+        Err(Error::Cut {
+            requests,
+            waited: began.elapsed(),
+        })
+    }
 }
 
 fn check(config: &Config) -> Result<(), Error> {
@@ -150,10 +175,32 @@ fn check(config: &Config) -> Result<(), Error> {
             return Err(Error::Remote { address });
         }
     }
-    let limit = |key, wrong: bool, problem: String| if wrong { Err(Error::Config { key, problem }) } else { Ok(()) };
-    limit("url_bytes_max", config.url_bytes_max > URL_BYTES_MAX, format!("at most {URL_BYTES_MAX}"))?;
-    limit("header_bytes_max", config.header_bytes_max < HEADER_BYTES_MIN, format!("at least {HEADER_BYTES_MIN}"))?;
-    limit("page_limit_max", config.page_limit_max == 0, "at least 1".to_owned())?;
-    limit("connections_max", config.connections_max == 0, "at least 1".to_owned())?;
+    let limit = |key, wrong: bool, problem: String| {
+        if wrong {
+            Err(Error::Config { key, problem })
+        } else {
+            Ok(())
+        }
+    };
+    limit(
+        "url_bytes_max",
+        config.url_bytes_max > URL_BYTES_MAX,
+        format!("at most {URL_BYTES_MAX}"),
+    )?;
+    limit(
+        "header_bytes_max",
+        config.header_bytes_max < HEADER_BYTES_MIN,
+        format!("at least {HEADER_BYTES_MIN}"),
+    )?;
+    limit(
+        "page_limit_max",
+        config.page_limit_max == 0,
+        "at least 1".to_owned(),
+    )?;
+    limit(
+        "connections_max",
+        config.connections_max == 0,
+        "at least 1".to_owned(),
+    )?;
     limit("streams_max", config.streams_max == 0, "at least 1".to_owned())
 }

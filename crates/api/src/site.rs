@@ -36,7 +36,9 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new(config: Config, model: Arc<Model>, store: Arc<Store>, engine: Engine) -> Site {
-        let openapi = openapi::document(&model, &openapi::Limits::of(&config)).to_string().into();
+        let openapi = openapi::document(&model, &openapi::Limits::of(&config))
+            .to_string()
+            .into();
         Site {
             docs: docs::page(&model).into(),
             openapi,

@@ -17,7 +17,10 @@ pub(crate) fn acceptor(tls: &Tls, listen: SocketAddr) -> Result<Option<TlsAccept
             let names = vec!["localhost".to_owned(), listen.ip().to_string()];
             let made = rcgen::generate_simple_self_signed(names)?;
             let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).map_err(|problem| {
-                Error::Config { key: "tls", problem: problem.to_owned() }
+                Error::Config {
+                    key: "tls",
+                    problem: problem.to_owned(),
+                }
             })?;
             (vec![made.cert.der().clone()], key)
         }
@@ -33,12 +36,26 @@ pub(crate) fn acceptor(tls: &Tls, listen: SocketAddr) -> Result<Option<TlsAccept
 }
 
 fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let failed = |source| Error::Pem { what: "certificate", path: path.to_owned(), source };
-    let chain = CertificateDer::pem_file_iter(path).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    if chain.is_empty() { Err(failed(rustls_pki_types::pem::Error::NoItemsFound)) } else { Ok(chain) }
+    let failed = |source| Error::Pem {
+        what: "certificate",
+        path: path.to_owned(),
+        source,
+    };
+    let chain = CertificateDer::pem_file_iter(path)
+        .map_err(failed)?
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(failed)?;
+    if chain.is_empty() {
+        Err(failed(rustls_pki_types::pem::Error::NoItemsFound))
+    } else {
+        Ok(chain)
+    }
 }
 
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
-    PrivateKeyDer::from_pem_file(path)
-        .map_err(|source| Error::Pem { what: "private key", path: path.to_owned(), source })
+    PrivateKeyDer::from_pem_file(path).map_err(|source| Error::Pem {
+        what: "private key",
+        path: path.to_owned(),
+        source,
+    })
 }

@@ -5,7 +5,7 @@
 use std::{
     fmt,
     io::Write,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process,
     sync::{
         Mutex, PoisonError,
@@ -19,7 +19,7 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::{
     Supervisor,
-    managed::{self, Account, Managed, Plan, Watchdog},
+    managed::{self, Account, Installation, Managed, Plan, Watchdog},
 };
 
 /// Set to 1, missing parts fail a test instead of leaving it out.
@@ -55,11 +55,7 @@ impl TestServer {
     /// As [`TestServer::shared`].
     pub async fn start() -> Option<Self> {
         let directory = temporary_directory();
-        let account = Account::choose(&directory).expect("somebody runs PostgreSQL");
-        let Some(installation) = managed::find(&path(), true, &account).into_iter().next() else {
-            missing();
-            return None;
-        };
+        let (account, installation) = installation()?;
         account
             .make_passable(&directory)
             .expect("the temporary directory can be written");
@@ -183,6 +179,25 @@ impl TestDatabase<'_> {
     pub async fn connect(&self) -> Client {
         self.server.connect(&self.name).await
     }
+}
+
+/// Whether a PostgreSQL is installed that tests can run, with a loud message if not.
+///
+/// # Panics
+///
+/// Without PostgreSQL if `SIDEQUEST_REQUIRE_ALL` is 1.
+#[must_use]
+pub fn installed() -> bool {
+    installation().is_some()
+}
+
+fn installation() -> Option<(Account, Installation)> {
+    let account = Account::choose(Path::new("")).expect("a cluster that is not there belongs to nobody");
+    let found = managed::find(&path(), true, &account).into_iter().next();
+    if found.is_none() {
+        missing();
+    }
+    Some((account, found?))
 }
 
 /// A directory that nobody else has. It is made by the one who uses it.

@@ -2,6 +2,9 @@
 
 use crate::{column::Column, database::Sql};
 
+/// Pairs of columns that a join compares at most: a key is a fixed array, so a look-up allocates nothing.
+pub const JOIN_PAIRS_MAX: usize = 4;
+
 /// One SQL statement and what its rows mean.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -6,6 +6,9 @@ use crate::{
     expression::{Measure, Predicate},
 };
 
+/// Dimensions of a section at most: a group's codes are taken apart without allocating.
+pub const DIMENSIONS_MAX: usize = 8;
+
 /// A section as declared.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

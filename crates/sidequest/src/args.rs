@@ -4,33 +4,36 @@
 //! what was said from what was not. [`Settings`] is both the flags of `serve` and the keys of its file, so that
 //! one cannot have what the other lacks.
 
-use std::{collections::BTreeMap, ffi::OsString, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    collections::BTreeMap, ffi::OsString, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration,
+};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
 use serde::Deserialize;
 
 const EXAMPLES: &str = "\
 Examples:
-  sidequest serve                         The demo: flights of 2013, three databases made on the spot
-  sidequest check my-model                Every fault of a model, with file, line and hint
+  sidequest serve              The demo: flights of 2013, in three databases
+  sidequest check my-model     Every fault of a model: file, line and hint
   sidequest serve --model my-model --database main=postgres://me@localhost/shop
   curl 'http://127.0.0.1:8080/api/v1/objects?limit=3'";
 
 const SERVE_EXAMPLES: &str = "\
-Every option is also an environment variable (SIDEQUEST_LISTEN, SIDEQUEST_DATABASE_<NAME>=URL) and a key of
-the file given by --config (listen = \"...\", [database] name = \"...\"). An option wins over the environment,
-the environment over the file, the file over the default.
+Every option is also a variable (SIDEQUEST_LISTEN, SIDEQUEST_DATABASE_<NAME>)
+and a key of the file given by --config (listen, [database] name). An option
+wins over the variable, the variable over the file, the file over the default.
 
 Examples:
   sidequest serve
   sidequest serve --model my-model --database main=postgres://me@localhost/shop
-  sidequest serve --listen 0.0.0.0:8443 --allow-remote --tls-cert cert.pem --tls-key key.pem
-  SIDEQUEST_DATABASE_FLEET=postgres://me@db/fleet sidequest serve --config sidequest.toml
-  sidequest serve --strategy each --pool 60 --no-cache    The slow way, to compare with";
+  sidequest serve --tls-cert cert.pem --tls-key key.pem --allow-remote --listen 0.0.0.0:8443
+  SIDEQUEST_DATABASE_FLEET=postgres://me@db/fleet sidequest serve
+  sidequest serve --strategy each --pool 60 --no-cache";
 
 const CHECK_EXAMPLES: &str = "\
-Without a database only the files are checked. With one, every statement that reads it is prepared there and
-explained, and its columns are compared with the declared ones.
+Without a database only the files are checked. With one, every statement that
+reads it is prepared there and explained, and its columns are compared with
+the declared ones.
 
 Examples:
   sidequest check my-model
@@ -62,7 +65,9 @@ pub(crate) enum Command {
         action: Db,
     },
     /// Print the completions of a shell.
-    #[command(after_help = "Example:\n  sidequest completions bash > ~/.local/share/bash-completion/completions/sidequest")]
+    #[command(
+        after_help = "Example:\n  sidequest completions bash > ~/.local/share/bash-completion/completions/sidequest"
+    )]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
@@ -87,7 +92,7 @@ pub(crate) enum Db {
         #[arg(long, env = "SIDEQUEST_DATA", value_name = "DIR")]
         data: Option<PathBuf>,
     },
-    /// Say where each database of a model would come from, and why.
+    /// Open the databases of a model as `serve` would, say where they come from, and stop them.
     Status {
         /// Directory of the model; without it, the demo.
         #[arg(long, env = "SIDEQUEST_MODEL", value_name = "DIR")]
@@ -121,7 +126,12 @@ pub(crate) struct Check {
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// TOML file with the same options as keys.
-    #[arg(long, env = "SIDEQUEST_CONFIG", value_name = "FILE", help_heading = "What to serve")]
+    #[arg(
+        long,
+        env = "SIDEQUEST_CONFIG",
+        value_name = "FILE",
+        help_heading = "What to serve"
+    )]
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) settings: Settings,
@@ -132,11 +142,21 @@ pub(crate) struct Serve {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(crate) struct Settings {
     /// Directory of the model; without it, the demo that is built in.
-    #[arg(long, env = "SIDEQUEST_MODEL", value_name = "DIR", help_heading = "What to serve")]
+    #[arg(
+        long,
+        env = "SIDEQUEST_MODEL",
+        value_name = "DIR",
+        help_heading = "What to serve"
+    )]
     pub(crate) model: Option<PathBuf>,
 
     /// Address of the API.
-    #[arg(long, env = "SIDEQUEST_LISTEN", value_name = "ADDRESS", help_heading = "Listeners")]
+    #[arg(
+        long,
+        env = "SIDEQUEST_LISTEN",
+        value_name = "ADDRESS",
+        help_heading = "Listeners"
+    )]
     pub(crate) listen: Option<SocketAddr>,
     /// Listen beyond this machine, although nobody is asked who they are.
     #[arg(long, env = "SIDEQUEST_ALLOW_REMOTE", help_heading = "Listeners")]
@@ -144,13 +164,28 @@ pub(crate) struct Settings {
     #[arg(value_parser = BoolishValueParser::new(), value_name = "BOOL", action = ArgAction::Set)]
     pub(crate) allow_remote: Option<bool>,
     /// Address of live, ready and metrics; `off` for none.
-    #[arg(long, env = "SIDEQUEST_ADMIN", value_name = "ADDRESS", help_heading = "Listeners")]
+    #[arg(
+        long,
+        env = "SIDEQUEST_ADMIN",
+        value_name = "ADDRESS",
+        help_heading = "Listeners"
+    )]
     pub(crate) admin: Option<Admin>,
     /// Certificate chain in PEM; with --tls-key, the API speaks TLS.
-    #[arg(long, env = "SIDEQUEST_TLS_CERT", value_name = "FILE", help_heading = "Listeners")]
+    #[arg(
+        long,
+        env = "SIDEQUEST_TLS_CERT",
+        value_name = "FILE",
+        help_heading = "Listeners"
+    )]
     pub(crate) tls_cert: Option<PathBuf>,
     /// Private key in PEM.
-    #[arg(long, env = "SIDEQUEST_TLS_KEY", value_name = "FILE", help_heading = "Listeners")]
+    #[arg(
+        long,
+        env = "SIDEQUEST_TLS_KEY",
+        value_name = "FILE",
+        help_heading = "Listeners"
+    )]
     pub(crate) tls_key: Option<PathBuf>,
     /// TLS with a certificate made at the start, for development.
     #[arg(long, env = "SIDEQUEST_TLS_SELF_SIGNED", help_heading = "Listeners")]
@@ -163,7 +198,12 @@ pub(crate) struct Settings {
     pub(crate) data: Option<PathBuf>,
     /// Where databases without a URL come from: a PostgreSQL found on the machine (managed), the one built in
     /// (in-process), or whichever is there (auto).
-    #[arg(long, env = "SIDEQUEST_ENGINE", value_name = "ENGINE", help_heading = "Databases")]
+    #[arg(
+        long,
+        env = "SIDEQUEST_ENGINE",
+        value_name = "ENGINE",
+        help_heading = "Databases"
+    )]
     pub(crate) engine: Option<Engine>,
     /// Where one database of the model is: a postgres:// URL, `managed` or `in-process`; once for each.
     #[arg(long, value_name = "NAME=URL", help_heading = "Databases")]
@@ -176,7 +216,12 @@ pub(crate) struct Settings {
 
     /// How sections are answered: a statement for each section and object, one for each section of many
     /// objects, or one for each dataset.
-    #[arg(long, env = "SIDEQUEST_STRATEGY", value_name = "STRATEGY", help_heading = "Answers")]
+    #[arg(
+        long,
+        env = "SIDEQUEST_STRATEGY",
+        value_name = "STRATEGY",
+        help_heading = "Answers"
+    )]
     pub(crate) strategy: Option<Strategy>,
     /// Keep no answer for the next request.
     #[arg(long, env = "SIDEQUEST_NO_CACHE", help_heading = "Answers")]
@@ -184,21 +229,46 @@ pub(crate) struct Settings {
     #[arg(value_parser = BoolishValueParser::new(), value_name = "BOOL", action = ArgAction::Set)]
     pub(crate) no_cache: Option<bool>,
     /// A request is answered within this time, or with 504.
-    #[arg(long, env = "SIDEQUEST_REQUEST_TIMEOUT", value_name = "TIME", help_heading = "Answers")]
+    #[arg(
+        long,
+        env = "SIDEQUEST_REQUEST_TIMEOUT",
+        value_name = "TIME",
+        help_heading = "Answers"
+    )]
     pub(crate) request_timeout: Option<Span>,
     /// Requests in flight at most, each until the end of its body; more are answered 503.
-    #[arg(long, env = "SIDEQUEST_IN_FLIGHT_MAX", value_name = "N", help_heading = "Answers")]
+    #[arg(
+        long,
+        env = "SIDEQUEST_IN_FLIGHT_MAX",
+        value_name = "N",
+        help_heading = "Answers"
+    )]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) in_flight_max: Option<u32>,
     /// After SIGTERM, requests in flight have this long to end.
-    #[arg(long, env = "SIDEQUEST_DRAIN_MAX", value_name = "TIME", help_heading = "Answers")]
+    #[arg(
+        long,
+        env = "SIDEQUEST_DRAIN_MAX",
+        value_name = "TIME",
+        help_heading = "Answers"
+    )]
     pub(crate) drain_max: Option<Span>,
 
     /// Least severe events logged: error, warn, info, debug, trace, or by part: info,api=debug.
-    #[arg(long, env = "SIDEQUEST_LOG_LEVEL", value_name = "LEVEL", help_heading = "Output")]
+    #[arg(
+        long,
+        env = "SIDEQUEST_LOG_LEVEL",
+        value_name = "LEVEL",
+        help_heading = "Output"
+    )]
     pub(crate) log_level: Option<String>,
     /// Form of the log.
-    #[arg(long, env = "SIDEQUEST_LOG_FORMAT", value_name = "FORMAT", help_heading = "Output")]
+    #[arg(
+        long,
+        env = "SIDEQUEST_LOG_FORMAT",
+        value_name = "FORMAT",
+        help_heading = "Output"
+    )]
     pub(crate) log_format: Option<LogFormat>,
     /// Say nothing at the start; log warnings and errors only.
     #[arg(long, env = "SIDEQUEST_QUIET", help_heading = "Output")]
@@ -263,7 +333,9 @@ impl FromStr for Admin {
         if text == "off" {
             return Ok(Admin::Off);
         }
-        text.parse().map(Admin::On).map_err(|error| format!("{error}; give HOST:PORT or `off`"))
+        text.parse()
+            .map(Admin::On)
+            .map_err(|error| format!("{error}; give HOST:PORT or `off`"))
     }
 }
 
@@ -274,7 +346,10 @@ impl FromStr for Named {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
             Some((name, location)) if !name.is_empty() && !location.is_empty() && !name.contains("://") => {
-                Ok(Named { name: name.to_owned(), location: location.to_owned() })
+                Ok(Named {
+                    name: name.to_owned(),
+                    location: location.to_owned(),
+                })
             }
             Some(_) | None => Err("give NAME=URL, where NAME is a database of the model".to_owned()),
         }
@@ -293,7 +368,9 @@ impl FromStr for Span {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || "give a number and its unit: 500ms, 10s, 2m, 1h".to_owned();
-        let digits = text.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(wrong)?;
+        let digits = text
+            .find(|letter: char| !letter.is_ascii_digit())
+            .ok_or_else(wrong)?;
         let (number, unit) = text.split_at(digits);
         let number: u64 = number.parse().map_err(|_| wrong())?;
         let milliseconds: u64 = match unit {
@@ -313,18 +390,25 @@ impl FromStr for Span {
 
 impl<'de> Deserialize<'de> for Admin {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
 /// In the file the databases are a table: `[database]`, then `name = "postgres://..."`.
 fn named_from_table<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Named>, D::Error> {
     let table = BTreeMap::<String, String>::deserialize(deserializer)?;
-    Ok(table.into_iter().map(|(name, location)| Named { name, location }).collect())
+    Ok(table
+        .into_iter()
+        .map(|(name, location)| Named { name, location })
+        .collect())
 }

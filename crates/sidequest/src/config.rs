@@ -40,7 +40,10 @@ pub(crate) fn defaults() -> Vec<(&'static str, String)> {
     vec![
         ("listen", LISTEN.to_owned()),
         ("admin", ADMIN.to_owned()),
-        ("data", "~/.local/share/sidequest, of root /var/lib/sidequest".to_owned()),
+        (
+            "data",
+            "~/.local/share/sidequest, of root /var/lib/sidequest".to_owned(),
+        ),
         ("engine", "auto".to_owned()),
         ("pool", "as many as there are cores, 2 to 8".to_owned()),
         ("strategy", "auto".to_owned()),
@@ -113,9 +116,16 @@ pub(crate) struct Environment {
 
 impl Environment {
     /// As it is now.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the environment"
+    )]
     pub(crate) fn read() -> Self {
-        let directory = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let directory = |name| {
+            env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
         let databases = env::vars()
             .filter_map(|(name, location)| {
                 let name = name.strip_prefix(DATABASE_VARIABLE)?.to_ascii_lowercase();
@@ -125,7 +135,9 @@ impl Environment {
         Environment {
             home: directory("HOME"),
             data_home: directory("XDG_DATA_HOME"),
-            path: env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default(),
+            path: env::var_os("PATH")
+                .map(|path| env::split_paths(&path).collect())
+                .unwrap_or_default(),
             databases,
             is_root: rustix::process::geteuid().is_root(),
         }
@@ -180,13 +192,22 @@ impl Config {
         }
         Ok(Config {
             model: settings.model,
-            listen: settings.listen.unwrap_or_else(|| LISTEN.parse().expect("the default is an address")),
+            listen: settings
+                .listen
+                .unwrap_or_else(|| LISTEN.parse().expect("the default is an address")),
             allow_remote: settings.allow_remote.unwrap_or(false),
-            admin: match settings.admin.unwrap_or_else(|| ADMIN.parse().expect("the default is an address")) {
+            admin: match settings
+                .admin
+                .unwrap_or_else(|| ADMIN.parse().expect("the default is an address"))
+            {
                 Admin::On(address) => Some(address),
                 Admin::Off => None,
             },
-            tls: tls(settings.tls_cert, settings.tls_key, settings.tls_self_signed.unwrap_or(false))?,
+            tls: tls(
+                settings.tls_cert,
+                settings.tls_key,
+                settings.tls_self_signed.unwrap_or(false),
+            )?,
             databases: Databases::new(
                 settings.data.as_deref(),
                 settings.engine.unwrap_or(Engine::Auto),
@@ -196,10 +217,16 @@ impl Config {
             pool: settings.pool,
             strategy: settings.strategy.unwrap_or(Strategy::Auto),
             cache: !settings.no_cache.unwrap_or(false),
-            request_timeout: settings.request_timeout.unwrap_or_else(|| span(REQUEST_TIMEOUT)).0,
+            request_timeout: settings
+                .request_timeout
+                .unwrap_or_else(|| span(REQUEST_TIMEOUT))
+                .0,
             in_flight_max,
             drain_max: settings.drain_max.unwrap_or_else(|| span(DRAIN_MAX)).0,
-            log: Log { filter, format: settings.log_format.unwrap_or(LogFormat::Text) },
+            log: Log {
+                filter,
+                format: settings.log_format.unwrap_or(LogFormat::Text),
+            },
             quiet,
         })
     }
@@ -226,18 +253,30 @@ impl Databases {
         search.extend(default.map(|default| crate::command::db::installed_in(&default)));
         search.dedup();
         search.extend(environment.path.iter().cloned());
-        Ok(Databases { directory, engine, placed, search })
+        Ok(Databases {
+            directory,
+            engine,
+            placed,
+            search,
+        })
     }
 
     /// A name the model does not have is a mistake that would otherwise go unnoticed.
     pub(crate) fn check_names(&self, model: &model::model::Model) -> Result<(), Failure> {
         let known = || model.databases.iter().map(|database| database.name.as_str());
-        match self.placed.keys().find(|name| !known().any(|known| known == name.as_str())) {
+        match self
+            .placed
+            .keys()
+            .find(|name| !known().any(|known| known == name.as_str()))
+        {
             None => Ok(()),
             Some(name) => {
                 let listed = known().collect::<Vec<_>>().join(", ");
                 Err(Exit::Usage
-                    .because(anyhow!("place database {name:?}: model `{}` has none of that name", model.name))
+                    .because(anyhow!(
+                        "place database {name:?}: model `{}` has none of that name",
+                        model.name
+                    ))
                     .hint(format!("its databases are: {listed}")))
             }
         }
@@ -314,7 +353,9 @@ fn layered(
                 bail!("place database {name:?}: it is given twice");
             }
             seen.push(name);
-            let location = location.parse().with_context(|| format!("place database {name:?}"))?;
+            let location = location
+                .parse()
+                .with_context(|| format!("place database {name:?}"))?;
             placed.insert(name.clone(), location);
         }
     }
@@ -326,11 +367,17 @@ fn read_file(path: &Path) -> anyhow::Result<Settings> {
     let what = || format!("read the configuration file {}", path.display());
     let text = std::fs::read_to_string(path).with_context(what)?;
     // toml's message has the place, the line and a caret, so it stands as it is.
-    let mut settings: Settings = toml::from_str(&text)
-        .map_err(|error| anyhow!("{}:\n{}", what(), error.to_string().trim_end()))?;
+    let mut settings: Settings =
+        toml::from_str(&text).map_err(|error| anyhow!("{}:\n{}", what(), error.to_string().trim_end()))?;
     let directory = path.parent().unwrap_or(Path::new("."));
-    for relative in
-        [&mut settings.model, &mut settings.data, &mut settings.tls_cert, &mut settings.tls_key].into_iter().flatten()
+    for relative in [
+        &mut settings.model,
+        &mut settings.data,
+        &mut settings.tls_cert,
+        &mut settings.tls_key,
+    ]
+    .into_iter()
+    .flatten()
     {
         *relative = directory.join(&relative);
     }

@@ -5,13 +5,14 @@
 
 use std::{
     fmt, fs,
-    io::Read as _,
-    path::{Path, PathBuf},
+    io::{self, Read as _},
+    path::{Component, Path, PathBuf},
 };
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use model::file::{Files, ROOT};
 use rust_embed::RustEmbed;
+use store::seed::Opened;
 
 use crate::exit::{Exit, Failure};
 
@@ -56,24 +57,36 @@ impl Origin {
             Origin::Directory(directory) => directory_files(directory),
         };
         read.map(Files::new).map_err(|error| {
-            Exit::Model
-                .because(error)
-                .hint("a model is a directory with a model.toml; `sidequest serve` alone shows one".to_owned())
+            Exit::Model.because(error).hint(
+                "a model is a directory with a model.toml; `sidequest serve` alone shows one".to_owned(),
+            )
         })
     }
 
     /// A file that fills a table, such as `data/flights.csv.zst`, as it is stored.
-    pub(crate) fn data(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+    pub(crate) fn data(&self, path: &str) -> io::Result<Opened> {
         match self {
-            Origin::Demo => Demo::get(path)
-                .map(|file| file.data.into_owned())
-                .ok_or_else(|| anyhow!("find {path} in the demo")),
+            Origin::Demo => {
+                let file = Demo::get(path).ok_or(io::ErrorKind::NotFound)?;
+                let bytes = file.data.len() as u64;
+                Ok(Opened {
+                    reader: Box::new(io::Cursor::new(file.data)),
+                    bytes,
+                })
+            }
             Origin::Directory(directory) => {
-                if Path::new(path).components().any(|part| !matches!(part, std::path::Component::Normal(_))) {
-                    bail!("read {path}: a model's files are inside its directory");
+                if Path::new(path)
+                    .components()
+                    .any(|part| !matches!(part, Component::Normal(_)))
+                {
+                    return Err(io::Error::other("a model's files are inside its directory"));
                 }
-                let path = directory.join(path);
-                fs::read(&path).with_context(|| format!("read {}", path.display()))
+                let file = fs::File::open(directory.join(path))?;
+                let bytes = file.metadata()?.len();
+                Ok(Opened {
+                    reader: Box::new(file),
+                    bytes,
+                })
             }
         }
     }
@@ -116,7 +129,10 @@ fn collect(
     files: &mut Vec<(String, String)>,
 ) -> anyhow::Result<()> {
     if depth > DEPTH_MAX {
-        bail!("read {}: directories are nested deeper than {DEPTH_MAX}", directory.display());
+        bail!(
+            "read {}: directories are nested deeper than {DEPTH_MAX}",
+            directory.display()
+        );
     }
     let what = || format!("read the directory {}", directory.display());
     let mut names = fs::read_dir(directory)
@@ -126,7 +142,9 @@ fn collect(
         .with_context(what)?;
     names.sort();
     for name in names {
-        let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
+        let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else {
+            continue;
+        };
         let path = directory.join(name);
         let relative = format!("{prefix}{name}");
         if path.is_dir() {
@@ -154,5 +172,6 @@ fn read_text(path: &Path) -> anyhow::Result<String> {
 }
 
 fn is_text(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "toml" || extension == "sql")
+    path.extension()
+        .is_some_and(|extension| extension == "toml" || extension == "sql")
 }

@@ -51,18 +51,22 @@ impl Exit {
             Exit::Bug => "A bug of ours, or a failure that has no code of its own. Please report it.",
             Exit::Usage => "The arguments, the environment or the configuration file cannot be understood.",
             Exit::Model => "The model has faults, or its files cannot be read.",
-            Exit::Database => {
-                "A database cannot be started, reached or filled, or does not fit the model."
-            }
+            Exit::Database => "A database cannot be started, reached or filled, or does not fit the model.",
             Exit::Listen => "An address cannot be listened on, or the TLS certificate cannot be used.",
-            Exit::Cut => "Stopped while requests were in flight: `--drain-max` was over, or a second signal came.",
+            Exit::Cut => {
+                "Stopped while requests were in flight: `--drain-max` was over, or a second signal came."
+            }
             Exit::Install => "`sidequest db install` could not download or unpack PostgreSQL.",
         }
     }
 
     /// A failure that ends the process with this code.
     pub(crate) fn because(self, error: impl Into<anyhow::Error>) -> Failure {
-        Failure { exit: self, error: error.into(), hint: None }
+        Failure {
+            exit: self,
+            error: error.into(),
+            hint: None,
+        }
     }
 }
 
@@ -86,6 +90,9 @@ pub(crate) struct Failure {
 impl Failure {
     /// Adds the next step, where there is one.
     pub(crate) fn hint(self, hint: impl Into<Option<String>>) -> Self {
-        Failure { hint: hint.into(), ..self }
+        Failure {
+            hint: hint.into(),
+            ..self
+        }
     }
 }

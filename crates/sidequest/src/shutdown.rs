@@ -16,7 +16,10 @@ pub(crate) struct Signals {
 impl Signals {
     /// Takes them over from their default, which would end the process without a word.
     pub(crate) fn take() -> io::Result<Signals> {
-        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     /// The name of the next one.

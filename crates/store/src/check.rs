@@ -12,7 +12,11 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::{Statement, error::ErrorPosition};
 
 use self::subject::Subject;
-use crate::{error::Error, open::Store, pool::Lease};
+use crate::{
+    error::Error,
+    open::Store,
+    pool::{Lease, Running},
+};
 
 /// Something that a database says of the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +84,12 @@ async fn look(store: &Store, model: &Model, deadline: Instant, depth: Depth) -> 
             )),
             Some(_) | None => None,
         };
-        let mut desk = Desk { lease, deadline, missing, findings: Vec::new() };
+        let mut desk = Desk {
+            lease,
+            deadline,
+            missing,
+            findings: Vec::new(),
+        };
         for subject in &subjects {
             // What goes wrong with the connection goes wrong for all that is left.
             if let Err(error) = desk.look_at(subject, depth).await {
@@ -104,15 +113,26 @@ struct Desk {
 
 impl Desk {
     async fn look_at(&mut self, subject: &Subject<'_>, depth: Depth) -> Result<(), Error> {
-        let Some(plain) = self.prepare(subject, &subject.plain).await? else { return Ok(()) };
+        let Some(plain) = self.prepare(subject, &subject.plain).await? else {
+            return Ok(());
+        };
         let before = self.findings.len();
         self.compare(subject, &plain);
-        if self.findings[before..].iter().any(|finding| finding.severity == Severity::Error) {
+        if self.findings[before..]
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
+        {
             return Ok(());
         }
-        let Some(statement) = self.prepare(subject, &subject.statement).await? else { return Ok(()) };
+        let Some(statement) = self.prepare(subject, &subject.statement).await? else {
+            return Ok(());
+        };
         let Some(ids) = subject.ids else { return Ok(()) };
-        if let Some(problem) = statement.params().first().and_then(|parameter| types::ids(parameter, ids)) {
+        if let Some(problem) = statement
+            .params()
+            .first()
+            .and_then(|parameter| types::ids(parameter, ids))
+        {
             let hint = "compare with the column itself: `= any($1)`".to_owned();
             self.find(Severity::Error, subject, problem, Some(hint));
         } else if depth == Depth::Plan {
@@ -123,7 +143,7 @@ impl Desk {
 
     /// None: PostgreSQL refused it, which is a finding.
     async fn prepare(&mut self, subject: &Subject<'_>, sql: &str) -> Result<Option<Statement>, Error> {
-        self.lease.busy = true;
+        self.lease.running = Running::Unseen;
         let prepared = timeout_at(self.deadline, self.lease.client().prepare(sql)).await;
         let Ok(prepared) = prepared else {
             return Err(Error::Deadline {
@@ -131,7 +151,7 @@ impl Desk {
                 what: subject.what.clone(),
             });
         };
-        self.lease.busy = false;
+        self.lease.running = Running::Nothing;
         match prepared {
             Ok(statement) => Ok(Some(statement)),
             Err(source) if source.as_db_error().is_some() => {
@@ -143,7 +163,11 @@ impl Desk {
     }
 
     fn failed(&self, subject: &Subject<'_>, source: tokio_postgres::Error) -> Error {
-        Error::Statement { database: self.lease.pool().database().to_owned(), what: subject.what.clone(), source }
+        Error::Statement {
+            database: self.lease.pool().database().to_owned(),
+            what: subject.what.clone(),
+            source,
+        }
     }
 
     fn refused(&mut self, subject: &Subject<'_>, sql: &str, source: &tokio_postgres::Error) {
@@ -157,25 +181,53 @@ impl Desk {
             "42P01" | "3F000" => self.missing.clone(),
             _ => error.hint().or(error.detail()).map(str::to_owned),
         };
-        self.find(Severity::Error, subject, format!("PostgreSQL: {} ({code}){place}", error.message()), hint);
+        self.find(
+            Severity::Error,
+            subject,
+            format!("PostgreSQL: {} ({code}){place}", error.message()),
+            hint,
+        );
     }
 
     /// The declared columns and parameters beside the statement's own.
     fn compare(&mut self, subject: &Subject<'_>, plain: &Statement) {
         let returned: Vec<&str> = plain.columns().iter().map(|column| column.name()).collect();
         for column in &subject.columns {
-            let mut found = plain.columns().iter().filter(|returned| returned.name() == column.name);
+            let mut found = plain
+                .columns()
+                .iter()
+                .filter(|returned| returned.name() == column.name);
             let Some(first) = found.next() else {
                 let hint = format!("it returns {}", list(&returned));
-                self.find(Severity::Error, subject, format!("column `{}` is missing", column.name), Some(hint));
+                self.find(
+                    Severity::Error,
+                    subject,
+                    format!("column `{}` is missing", column.name),
+                    Some(hint),
+                );
                 continue;
             };
             if found.next().is_some() {
                 let hint = "give one of them another name by `as`".to_owned();
-                self.find(Severity::Error, subject, format!("column `{}` is returned twice", column.name), Some(hint));
+                self.find(
+                    Severity::Error,
+                    subject,
+                    format!("column `{}` is returned twice", column.name),
+                    Some(hint),
+                );
             } else if let Some(problem) = types::narrows(first.type_(), column.kind) {
-                let message = format!("column `{}` is {}, declared {}: {problem}", column.name, first.type_(), column.kind.name());
-                self.find(Severity::Warning, subject, message, types::hint(first.type_(), &column.name));
+                let message = format!(
+                    "column `{}` is {}, declared {}: {problem}",
+                    column.name,
+                    first.type_(),
+                    column.kind.name()
+                );
+                self.find(
+                    Severity::Warning,
+                    subject,
+                    message,
+                    types::hint(first.type_(), &column.name),
+                );
             }
         }
         if subject.is_value && plain.columns().len() != 1 {
@@ -197,7 +249,10 @@ impl Desk {
 
 /// ` at sections/flights.sql:3:14: select nothing, ...`
 fn place(file: &str, sql: &str, position: u32) -> String {
-    let before: String = sql.chars().take(usize::try_from(position).unwrap_or(1).saturating_sub(1)).collect();
+    let before: String = sql
+        .chars()
+        .take(usize::try_from(position).unwrap_or(1).saturating_sub(1))
+        .collect();
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     let text = sql.lines().nth(line - 1).unwrap_or_default().trim();
@@ -212,7 +267,11 @@ fn list(names: &[&str]) -> String {
     if names.is_empty() {
         return "no column".to_owned();
     }
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// An error and its causes in one line.

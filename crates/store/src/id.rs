@@ -41,7 +41,17 @@ impl ToSql for Ids<'_> {
 }
 
 fn is_id(ty: &Type) -> bool {
-    [Type::TEXT, Type::VARCHAR, Type::BPCHAR, Type::NAME, Type::INT2, Type::INT4, Type::INT8, Type::UUID].contains(ty)
+    [
+        Type::TEXT,
+        Type::VARCHAR,
+        Type::BPCHAR,
+        Type::NAME,
+        Type::INT2,
+        Type::INT4,
+        Type::INT8,
+        Type::UUID,
+    ]
+    .contains(ty)
 }
 
 fn put_id(member: &Type, id: &str, out: &mut BytesMut) -> Result<(), Box<dyn Error + Sync + Send>> {
@@ -84,5 +94,12 @@ pub fn parse_uuid(text: &str) -> Option<u128> {
 /// Writes a uuid as PostgreSQL does.
 pub fn format_uuid(value: u128) -> String {
     let hex = format!("{value:032x}");
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    format!(
+        "{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    )
 }

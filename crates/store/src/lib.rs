@@ -3,14 +3,15 @@
 //! Knows PostgreSQL and the checked model. What rows mean to an analysis is for `analysis`, which URLs
 //! exist for `api`, where PostgreSQL comes from for `embedded`.
 
+pub mod check;
 pub mod config;
+mod encoded;
+pub mod error;
+pub mod id;
+pub mod metric;
+pub mod open;
 pub mod pool;
 pub mod query;
-pub mod id;
-pub mod value;
 pub mod record;
 pub mod seed;
-pub mod check;
-pub mod open;
-pub mod metric;
-pub mod error;
+pub mod value;

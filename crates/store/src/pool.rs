@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_postgres::{RowStream, Statement, error::SqlState};
 
-use crate::{config::Config, error::Error, metric::Metric};
+use crate::{config::Config, encoded::Encoded, error::Error, metric::Metric};
 
 /// Prepared statements kept a connection. Field selections make many texts; beyond it all are dropped.
 const STATEMENTS_MAX: usize = 512;
@@ -49,8 +49,9 @@ struct Inner {
 }
 
 /// A connection and the statements prepared on it.
-pub(crate) struct Connection {
-    pub(crate) client: tokio_postgres::Client,
+struct Connection {
+    /// Shared with the statement that runs on it, no further.
+    client: Arc<tokio_postgres::Client>,
     cancel: embedded::Cancel,
     statements: HashMap<Arc<str>, Statement>,
 }
@@ -63,14 +64,24 @@ pub struct Lease {
     permit: Option<OwnedSemaphorePermit>,
     /// How long the caller waited for it.
     pub waited: Duration,
-    /// A statement is running whose answer has not been read to its end.
-    pub(crate) busy: bool,
+    /// What runs on it and has not been read to its end.
+    pub(crate) running: Running,
     /// The connection is in a state that nobody else should find: it is closed instead of given back.
     pub(crate) spoiled: bool,
-    /// What is left of that answer, where it had begun to come.
-    pub(crate) rest: Option<Pin<Box<RowStream>>>,
     /// Where a connection given back while busy is drained; the thread that drops it may have no runtime.
     runtime: Handle,
+}
+
+/// What runs on a leased connection. Whoever drops the lease leaves it to the pool to end it.
+pub(crate) enum Running {
+    /// The connection can be given to another.
+    Nothing,
+    /// Something whose end cannot be seen.
+    Unseen,
+    /// A statement that has not answered yet: PostgreSQL sends nothing before it has rows.
+    Starting(Pin<Box<dyn Future<Output = Result<RowStream, tokio_postgres::Error>> + Send>>),
+    /// A statement whose rows are coming.
+    Rows(Pin<Box<RowStream>>),
 }
 
 impl Pool {
@@ -99,7 +110,10 @@ impl Pool {
 
     /// Leases given out now.
     pub fn in_use(&self) -> usize {
-        self.0.config.connections.saturating_sub(self.0.permits.available_permits())
+        self.0
+            .config
+            .connections
+            .saturating_sub(self.0.permits.available_permits())
     }
 
     /// What the engine behind it can do.
@@ -133,15 +147,17 @@ impl Pool {
         };
         let waited = began.elapsed();
         inner.metric.leases.add(1);
-        inner.metric.lease_wait_us.add(u64::try_from(waited.as_micros()).unwrap_or(u64::MAX));
+        inner
+            .metric
+            .lease_wait_us
+            .add(u64::try_from(waited.as_micros()).unwrap_or(u64::MAX));
         Ok(Lease {
             pool: self.clone(),
             connection: Some(connection),
             permit: Some(permit),
             waited,
-            busy: false,
+            running: Running::Nothing,
             spoiled: false,
-            rest: None,
             runtime: Handle::current(),
         })
     }
@@ -172,19 +188,34 @@ impl Pool {
         };
         let until = deadline.min(Instant::now() + inner.config.connect_max);
         let opened = async {
-            let connection = inner.databases.connect(&inner.database).await.map_err(|e| failed(Box::new(e)))?;
-            connection.client.batch_execute(&self.session()).await.map_err(|e| failed(Box::new(e)))?;
+            let connection = inner
+                .databases
+                .connect(&inner.database)
+                .await
+                .map_err(|e| failed(Box::new(e)))?;
+            connection
+                .client
+                .batch_execute(&self.session())
+                .await
+                .map_err(|e| failed(Box::new(e)))?;
             Ok(connection)
         };
-        let opened = timeout_at(until, opened).await.map_err(|_| failed("no answer in time".into()))??;
+        let opened = timeout_at(until, opened)
+            .await
+            .map_err(|_| failed("no answer in time".into()))??;
         inner.metric.connections_opened.add(1);
-        Ok(Connection { client: opened.client, cancel: opened.cancel, statements: HashMap::new() })
+        Ok(Connection {
+            client: Arc::new(opened.client),
+            cancel: opened.cancel,
+            statements: HashMap::new(),
+        })
     }
 
     /// Settings of every connection, whatever the server's are: instants are read in UTC, and the text of
     /// floats and times, which cursors hold, is exact.
     fn session(&self) -> String {
-        let mut sql = String::from("set timezone to 'UTC'; set datestyle to 'ISO'; set extra_float_digits to 1");
+        let mut sql =
+            String::from("set timezone to 'UTC'; set datestyle to 'ISO'; set extra_float_digits to 1");
         if let (Some(time), true) = (self.0.config.statement_timeout, self.caps().interrupt) {
             sql.push_str(&format!("; set statement_timeout to {}", time.as_millis()));
         }
@@ -203,8 +234,12 @@ impl Pool {
         while retiring.try_join_next().is_some() {}
         retiring.spawn_on(
             async move {
-                let Retired { connection, permit, rest } = retired;
-                let drained = pool.drain(&connection, rest);
+                let Retired {
+                    connection,
+                    permit,
+                    running,
+                } = retired;
+                let drained = pool.drain(&connection, running);
                 if timeout(DRAIN_MAX, drained).await.unwrap_or(false) {
                     pool.idle().push(connection);
                 }
@@ -215,8 +250,8 @@ impl Pool {
     }
 
     /// Whether the connection can be given to another.
-    async fn drain(&self, connection: &Connection, rest: Option<Pin<Box<RowStream>>>) -> bool {
-        let mut ended = Box::pin(end(connection, rest));
+    async fn drain(&self, connection: &Connection, running: Running) -> bool {
+        let mut ended = Box::pin(end(connection, running));
         if let Ok(end) = timeout(CANCEL_AFTER, &mut ended).await {
             return end != End::Closed;
         }
@@ -235,7 +270,7 @@ impl Pool {
 struct Retired {
     connection: Connection,
     permit: Option<OwnedSemaphorePermit>,
-    rest: Option<Pin<Box<RowStream>>>,
+    running: Running,
 }
 
 /// How a statement ended that nobody waited for.
@@ -249,24 +284,29 @@ enum End {
     Closed,
 }
 
-async fn end(connection: &Connection, rest: Option<Pin<Box<RowStream>>>) -> End {
-    let mut end = End::Other;
-    if let Some(mut rest) = rest {
-        while let Some(row) = rest.next().await {
-            if let Err(error) = row {
-                if error.code() == Some(&SqlState::QUERY_CANCELED) {
-                    end = End::Cancelled;
-                }
-                break;
-            }
-        }
-    }
+async fn end(connection: &Connection, running: Running) -> End {
+    let ended = read_to_end(running).await;
     // An answer to this one says that the server has done with all before it.
-    match connection.client.simple_query("").await {
-        Ok(_) => end,
-        Err(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => End::Cancelled,
-        Err(_) => End::Closed,
+    let emptied = connection.client.simple_query("").await;
+    let is_cancelled = |error: &tokio_postgres::Error| error.code() == Some(&SqlState::QUERY_CANCELED);
+    match (ended, emptied) {
+        (_, Err(error)) if !is_cancelled(&error) => End::Closed,
+        (_, Err(_)) => End::Cancelled,
+        (Err(error), Ok(_)) if is_cancelled(&error) => End::Cancelled,
+        (_, Ok(_)) => End::Other,
     }
+}
+
+async fn read_to_end(running: Running) -> Result<(), tokio_postgres::Error> {
+    let mut rows = match running {
+        Running::Nothing | Running::Unseen => return Ok(()),
+        Running::Starting(starting) => Box::pin(starting.await?),
+        Running::Rows(rows) => rows,
+    };
+    while let Some(row) = rows.next().await {
+        row?;
+    }
+    Ok(())
 }
 
 impl Lease {
@@ -286,9 +326,9 @@ impl Lease {
         if let Some(statement) = connection.statements.get(sql) {
             return Ok(statement.clone());
         }
-        self.busy = true;
+        self.running = Running::Unseen;
         let prepared = connection.client.prepare(sql).await;
-        self.busy = false;
+        self.running = Running::Nothing;
         let statement = prepared?;
         if connection.statements.len() >= STATEMENTS_MAX {
             connection.statements.clear();
@@ -297,28 +337,55 @@ impl Lease {
         Ok(statement)
     }
 
+    /// Sends the statement. It is the lease's from then on, and whoever stops waiting leaves it there.
+    pub(crate) fn send(&mut self, statement: Statement, parameters: Vec<Encoded>) {
+        let client = self
+            .connection
+            .as_ref()
+            .expect("present until drop")
+            .client
+            .clone();
+        self.running = Running::Starting(Box::pin(
+            async move { client.query_raw(&statement, parameters).await },
+        ));
+    }
+
     /// Prepares the statement anew next time, if the server says that this one is of no use any more: a
     /// table has changed, or something between us and the server has dropped it.
     pub(crate) fn forget_if_stale(&mut self, sql: &str, error: &tokio_postgres::Error) {
-        let stale = [SqlState::FEATURE_NOT_SUPPORTED, SqlState::INVALID_SQL_STATEMENT_NAME];
+        let stale = [
+            SqlState::FEATURE_NOT_SUPPORTED,
+            SqlState::INVALID_SQL_STATEMENT_NAME,
+        ];
         if error.code().is_some_and(|code| stale.contains(code)) {
-            self.connection.as_mut().expect("present until drop").statements.remove(sql);
+            self.connection
+                .as_mut()
+                .expect("present until drop")
+                .statements
+                .remove(sql);
         }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(connection) = self.connection.take() else { return };
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
         let permit = self.permit.take();
         if connection.client.is_closed() || self.spoiled {
             return;
         }
-        if self.busy {
-            let retired = Retired { connection, permit, rest: self.rest.take() };
-            self.pool.retire(retired, &self.runtime);
-        } else {
-            self.pool.idle().push(connection);
+        match std::mem::replace(&mut self.running, Running::Nothing) {
+            Running::Nothing => self.pool.idle().push(connection),
+            running => self.pool.retire(
+                Retired {
+                    connection,
+                    permit,
+                    running,
+                },
+                &self.runtime,
+            ),
         }
     }
 }

@@ -1,21 +1,22 @@
 //! One running statement: its rows as they arrive, until a deadline or until nobody wants them.
 
 use std::{
-    future::{Future, poll_fn},
+    future::{pending, poll_fn},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use futures_util::Stream;
 use postgres_types::{FromSql, ToSql, Type};
 use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_postgres::{Column, Row, RowStream, Statement};
+use tokio_postgres::{Column, Row, Statement};
 
 use crate::{
+    encoded::Encoded,
     error::Error,
-    pool::{Lease, Pool},
+    pool::{Lease, Pool, Running},
 };
 
 /// Resolves when nobody waits for the rows any more.
@@ -42,13 +43,14 @@ const ROWS_UNTIMED: u64 = 1024;
 /// A statement that runs. Dropped before its end, it is cancelled in the database.
 pub struct Query {
     lease: Lease,
-    /// None once it has ended, with or without an error.
-    stream: Option<Pin<Box<RowStream>>>,
     statement: Statement,
+    sql: Arc<str>,
     what: String,
     deadline: Pin<Box<Sleep>>,
     abandoned: Option<Abandoned>,
     rows: u64,
+    /// Nothing more is said: it ended, or it was told that it failed.
+    is_over: bool,
 }
 
 /// The bytes of a value as they came over the wire.
@@ -71,8 +73,16 @@ pub fn raw(row: &Row, column: usize) -> Option<&[u8]> {
 
 impl Pool {
     /// Waits for a connection and starts the statement on it.
-    pub async fn run(&self, run: Run<'_>) -> Result<Query, Error> {
-        let lease = self.get(run.deadline).await?;
+    pub async fn run(&self, mut run: Run<'_>) -> Result<Query, Error> {
+        let lease = match in_time(self.get(run.deadline), None, &mut run.abandoned).await {
+            Ok(lease) => lease?,
+            Err(Late) => {
+                return Err(Error::Deadline {
+                    database: self.database().to_owned(),
+                    what: run.what.to_owned(),
+                });
+            }
+        };
         Query::start(lease, run).await
     }
 
@@ -88,34 +98,38 @@ impl Pool {
 }
 
 impl Query {
-    /// Starts a statement on a connection.
-    pub async fn start(mut lease: Lease, run: Run<'_>) -> Result<Query, Error> {
+    /// Sends a statement on a connection. Its first row may take long, and is waited for by [`next`](Query::next).
+    pub async fn start(mut lease: Lease, mut run: Run<'_>) -> Result<Query, Error> {
         let database = lease.pool().database().to_owned();
-        let failed = |source| Error::Statement { database: database.clone(), what: run.what.to_owned(), source };
-        let late = |_| Error::Deadline { database: database.clone(), what: run.what.to_owned() };
-        let statement =
-            tokio::time::timeout_at(run.deadline, lease.prepare(run.sql)).await.map_err(late)?.map_err(failed)?;
-        lease.pool().metric().statements.add(1);
-        lease.busy = true;
-        let started = lease.client().query_raw(&statement, run.parameters.iter().copied());
-        let stream = match tokio::time::timeout_at(run.deadline, started).await.map_err(late)? {
-            Ok(stream) => stream,
-            Err(source) => {
-                // Refused before it ran: nothing is left on the connection to cancel.
-                lease.busy = false;
-                lease.forget_if_stale(run.sql, &source);
-                return Err(failed(source));
-            }
+        let failed = |source| Error::Statement {
+            database: database.clone(),
+            what: run.what.to_owned(),
+            source,
         };
-        Ok(Query {
+        let late = |Late| Error::Deadline {
+            database: database.clone(),
+            what: run.what.to_owned(),
+        };
+        let prepared = in_time(lease.prepare(run.sql), Some(run.deadline), &mut run.abandoned).await;
+        let statement = prepared.map_err(late)?.map_err(failed)?;
+        lease.pool().metric().statements.add(1);
+        let parameters = Encoded::all(run.parameters, statement.params());
+        lease.send(statement.clone(), parameters);
+        let mut query = Query {
             lease,
-            stream: Some(Box::pin(stream)),
             statement,
+            sql: run.sql.clone(),
             what: run.what.to_owned(),
             deadline: Box::pin(sleep_until(run.deadline)),
             abandoned: run.abandoned,
             rows: 0,
-        })
+            is_over: false,
+        };
+        // It is written to the connection when it is asked for the first time.
+        match poll_fn(|cx| Poll::Ready(query.poll_start(cx))).await {
+            Poll::Ready(Err(source)) => Err(query.failed(source)),
+            Poll::Ready(Ok(())) | Poll::Pending => Ok(query),
+        }
     }
 
     /// The columns of its rows.
@@ -130,7 +144,7 @@ impl Query {
 
     /// The next row, none at the end and after an error.
     pub async fn next(&mut self) -> Result<Option<Row>, Error> {
-        if self.stream.is_none() {
+        if self.is_over {
             return Ok(None);
         }
         match poll_fn(|cx| self.poll(cx)).await {
@@ -139,45 +153,82 @@ impl Query {
                 Ok(Some(row))
             }
             Polled::End => {
-                self.stream = None;
-                self.lease.busy = false;
+                self.is_over = true;
+                self.lease.running = Running::Nothing;
                 Ok(None)
             }
-            Polled::Failed(source) => {
-                if source.as_db_error().is_some() {
-                    // PostgreSQL's error ends the statement. Any other leaves it running: see `drop`.
-                    self.stream = None;
-                    self.lease.busy = false;
-                } else {
-                    self.stop();
-                }
-                Err(Error::Statement { database: self.database(), what: self.what.clone(), source })
-            }
+            Polled::Failed(source) => Err(self.failed(source)),
             Polled::Late => {
-                self.stop();
-                Err(Error::Deadline { database: self.database(), what: self.what.clone() })
+                self.is_over = true;
+                Err(Error::Deadline {
+                    database: self.database(),
+                    what: self.what.clone(),
+                })
             }
         }
     }
 
     /// The timer is asked only when no row is there, and now and then: a row costs no clock.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Polled> {
-        let Some(stream) = &mut self.stream else { return Poll::Ready(Polled::End) };
-        if self.rows % ROWS_UNTIMED == ROWS_UNTIMED - 1 && is_over(&mut self.deadline, &mut self.abandoned, cx) {
+        if self.rows % ROWS_UNTIMED == ROWS_UNTIMED - 1 && self.is_late(cx) {
             return Poll::Ready(Polled::Late);
         }
-        match stream.as_mut().poll_next(cx) {
-            Poll::Ready(Some(Ok(row))) => Poll::Ready(Polled::Row(row)),
-            Poll::Ready(Some(Err(source))) => Poll::Ready(Polled::Failed(source)),
-            Poll::Ready(None) => Poll::Ready(Polled::End),
-            Poll::Pending if is_over(&mut self.deadline, &mut self.abandoned, cx) => Poll::Ready(Polled::Late),
-            Poll::Pending => Poll::Pending,
+        match self.poll_row(cx) {
+            Poll::Pending if self.is_late(cx) => Poll::Ready(Polled::Late),
+            polled => polled,
         }
     }
 
-    /// Leaves what is still to come to the pool.
-    fn stop(&mut self) {
-        self.lease.rest = self.stream.take();
+    fn poll_row(&mut self, cx: &mut Context<'_>) -> Poll<Polled> {
+        if let Err(source) = ready!(self.poll_start(cx)) {
+            return Poll::Ready(Polled::Failed(source));
+        }
+        let Running::Rows(rows) = &mut self.lease.running else {
+            return Poll::Ready(Polled::End);
+        };
+        Poll::Ready(match ready!(rows.as_mut().poll_next(cx)) {
+            Some(Ok(row)) => Polled::Row(row),
+            Some(Err(source)) => Polled::Failed(source),
+            None => Polled::End,
+        })
+    }
+
+    /// Waits for the first answer. The statement stays the lease's all the time, whoever leaves.
+    fn poll_start(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), tokio_postgres::Error>> {
+        let Running::Starting(starting) = &mut self.lease.running else {
+            return Poll::Ready(Ok(()));
+        };
+        match ready!(starting.as_mut().poll(cx)) {
+            Ok(rows) => self.lease.running = Running::Rows(Box::pin(rows)),
+            Err(source) => {
+                // Refused before it ran: nothing is left on the connection to cancel.
+                self.lease.running = Running::Nothing;
+                self.lease.forget_if_stale(&self.sql, &source);
+                return Poll::Ready(Err(source));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        self.deadline.as_mut().poll(cx).is_ready()
+            || self
+                .abandoned
+                .as_mut()
+                .is_some_and(|abandoned| abandoned.as_mut().poll(cx).is_ready())
+    }
+
+    fn failed(&mut self, source: tokio_postgres::Error) -> Error {
+        self.is_over = true;
+        if source.as_db_error().is_some() {
+            // PostgreSQL's error ends the statement. Any other, as a row that cannot be read, does not.
+            self.lease.running = Running::Nothing;
+        }
+        Error::Statement {
+            database: self.database(),
+            what: self.what.clone(),
+            source,
+        }
     }
 
     fn database(&self) -> String {
@@ -188,9 +239,6 @@ impl Query {
 impl Drop for Query {
     fn drop(&mut self) {
         self.lease.pool().metric().rows.add(self.rows);
-        if self.stream.is_some() {
-            self.stop();
-        }
     }
 }
 
@@ -201,7 +249,30 @@ enum Polled {
     Late,
 }
 
-fn is_over(deadline: &mut Pin<Box<Sleep>>, abandoned: &mut Option<Abandoned>, cx: &mut Context<'_>) -> bool {
-    deadline.as_mut().poll(cx).is_ready()
-        || abandoned.as_mut().is_some_and(|abandoned| abandoned.as_mut().poll(cx).is_ready())
+/// The deadline has passed, or nobody waits any more.
+struct Late;
+
+async fn in_time<T>(
+    future: impl Future<Output = T>,
+    deadline: Option<Instant>,
+    abandoned: &mut Option<Abandoned>,
+) -> Result<T, Late> {
+    let late = async {
+        match deadline {
+            Some(deadline) => sleep_until(deadline).await,
+            None => pending().await,
+        }
+    };
+    let left = async {
+        match abandoned {
+            Some(abandoned) => abandoned.await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        output = future => Ok(output),
+        () = left => Err(Late),
+        () = late => Err(Late),
+    }
 }

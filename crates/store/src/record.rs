@@ -82,9 +82,17 @@ pub async fn list(
     parameters.extend(statement.values.iter().map(|value| value as &(dyn ToSql + Sync)));
     parameters.push(&limit);
     let sql: Arc<str> = statement.sql.into();
-    let run = Run { what: &collection.name, sql: &sql, parameters: &parameters, deadline, abandoned: None };
+    let run = Run {
+        what: &collection.name,
+        sql: &sql,
+        parameters: &parameters,
+        deadline,
+        abandoned: None,
+    };
     let rows = pool.rows(run).await?;
-    rows.iter().map(|row| read(pool, collection, &list.columns, row)).collect()
+    rows.iter()
+        .map(|row| read(pool, collection, &list.columns, row))
+        .collect()
 }
 
 /// One record by its key, canonical; none if there is no such record.
@@ -129,11 +137,22 @@ pub fn read(pool: &Pool, collection: &Collection, columns: &[usize], row: &Row) 
         value::write_text(&column.name, &mut members);
         members.push(b':');
         if !value::write_json(column.kind, raw(row, at + 2), &mut members) {
-            return Err(malformed(format!("column `{}` is not of type {}", column.name, column.kind.name())));
+            return Err(malformed(format!(
+                "column `{}` is not of type {}",
+                column.name,
+                column.kind.name()
+            )));
         }
     }
-    let place = Place { value: text(1).map(str::to_owned), key: key.to_owned() };
-    Ok(Record { key: key.into(), place, members })
+    let place = Place {
+        value: text(1).map(str::to_owned),
+        key: key.to_owned(),
+    };
+    Ok(Record {
+        key: key.into(),
+        place,
+        members,
+    })
 }
 
 /// SQL, and the values of its parameters after the ids.

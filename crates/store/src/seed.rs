@@ -92,7 +92,13 @@ pub async fn seed(
             continue;
         }
         let way = Way::of(databases.caps(&database.name));
-        let job = Job { database: &database.name, seed, way, files, progress };
+        let job = Job {
+            database: &database.name,
+            seed,
+            way,
+            files,
+            progress,
+        };
         seeded.extend(job.run(databases).await?);
     }
     Ok(seeded)
@@ -135,7 +141,10 @@ impl Job<'_> {
         let connection = databases
             .connect(self.database)
             .await
-            .map_err(|source| Error::Connect { database: self.database.to_owned(), source: Box::new(source) })?;
+            .map_err(|source| Error::Connect {
+                database: self.database.to_owned(),
+                source: Box::new(source),
+            })?;
         let client = &connection.client;
         if !self.is_empty(client).await? {
             return Ok(None);
@@ -150,7 +159,11 @@ impl Job<'_> {
             }
         };
         self.settle(client, &tables).await;
-        Ok(Some(Seeded { database: self.database.to_owned(), tables, took: began.elapsed() }))
+        Ok(Some(Seeded {
+            database: self.database.to_owned(),
+            tables,
+            took: began.elapsed(),
+        }))
     }
 
     async fn fill(&self, client: &Client) -> Result<Vec<(String, u64)>, Error> {
@@ -175,7 +188,13 @@ impl Job<'_> {
             problem: source.to_string(),
         };
         let opened = (self.files)(file).map_err(failed)?;
-        let load = Load { job: self, client, table, file, bytes_total: opened.bytes };
+        let load = Load {
+            job: self,
+            client,
+            table,
+            file,
+            bytes_total: opened.bytes,
+        };
         let mut chunks = Chunks::read(file, opened.reader);
         let header = chunks.header().await.map_err(failed)?;
         let columns = load.columns(&header).await?;
@@ -189,14 +208,20 @@ impl Job<'_> {
     /// needed, so a failure is only told.
     async fn settle(&self, client: &Client, tables: &[(String, u64)]) {
         for (table, _) in tables {
-            if let Err(error) = client.batch_execute(&format!("vacuum (analyze) {}", quote_path(table))).await {
+            if let Err(error) = client
+                .batch_execute(&format!("vacuum (analyze) {}", quote_path(table)))
+                .await
+            {
                 tracing::warn!(database = self.database, table, %error, "a loaded table was not vacuumed");
             }
         }
     }
 
     async fn is_empty(&self, client: &Client) -> Result<bool, Error> {
-        let row = client.query_one(RELATIONS, &[]).await.map_err(|source| self.failed("the list of tables", source))?;
+        let row = client
+            .query_one(RELATIONS, &[])
+            .await
+            .map_err(|source| self.failed("the list of tables", source))?;
         Ok(row.get::<_, i64>(0) == 0)
     }
 
@@ -205,16 +230,24 @@ impl Job<'_> {
     }
 
     async fn execute(&self, client: &Client, what: &str, sql: &str) -> Result<(), Error> {
-        client.batch_execute(sql).await.map_err(|source| self.failed(what, source))
+        client
+            .batch_execute(sql)
+            .await
+            .map_err(|source| self.failed(what, source))
     }
 
     fn failed(&self, what: &str, source: tokio_postgres::Error) -> Error {
-        Error::Statement { database: self.database.to_owned(), what: what.to_owned(), source }
+        Error::Statement {
+            database: self.database.to_owned(),
+            what: what.to_owned(),
+            source,
+        }
     }
 }
 
 /// No limit of time, and the same reading of times whatever the server's settings are.
-const BEGIN: &str = "begin; set local statement_timeout to 0; set local timezone to 'UTC'; set local datestyle to 'ISO'";
+const BEGIN: &str =
+    "begin; set local statement_timeout to 0; set local timezone to 'UTC'; set local datestyle to 'ISO'";
 
 /// Relations that are neither the server's own nor an extension's.
 const RELATIONS: &str = "select count(*) from pg_catalog.pg_class c \
@@ -230,7 +263,11 @@ impl Load<'_> {
     /// The table's columns that the header names.
     async fn columns(&self, header: &[String]) -> Result<Vec<Target>, Error> {
         let path = quote_path(self.table);
-        let rows = self.client.query(COLUMNS, &[&path]).await.map_err(|source| self.job.failed("a look at a table", source))?;
+        let rows = self
+            .client
+            .query(COLUMNS, &[&path])
+            .await
+            .map_err(|source| self.job.failed("a look at a table", source))?;
         if rows.is_empty() {
             return Err(self.problem(format!("`{}` makes no such table", self.job.seed.schema.file)));
         }
@@ -240,12 +277,17 @@ impl Load<'_> {
                 return Err(self.problem(format!("line 1: the table has no column `{name}`")));
             };
             if row.get(2) {
-                return Err(self.problem(format!("line 1: column `{name}` is generated and cannot be loaded")));
+                return Err(self.problem(format!(
+                    "line 1: column `{name}` is generated and cannot be loaded"
+                )));
             }
             if targets.iter().any(|target| target.name == *name) {
                 return Err(self.problem(format!("line 1: column `{name}` stands there twice")));
             }
-            targets.push(Target { name: name.clone(), kind: row.get(1) });
+            targets.push(Target {
+                name: name.clone(),
+                kind: row.get(1),
+            });
         }
         Ok(targets)
     }
@@ -271,5 +313,9 @@ impl Load<'_> {
 }
 
 fn names(columns: &[Target]) -> String {
-    columns.iter().map(|column| quote(&column.name)).collect::<Vec<_>>().join(", ")
+    columns
+        .iter()
+        .map(|column| quote(&column.name))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -19,8 +19,14 @@ pub const DAY_US: i64 = 86_400_000_000;
 pub fn integer(kind: Type, raw: &[u8]) -> Option<i64> {
     match kind {
         Type::Bool => raw.first().map(|byte| i64::from(*byte != 0)),
-        Type::Int2 => raw.try_into().ok().map(|bytes| i64::from(i16::from_be_bytes(bytes))),
-        Type::Int4 => raw.try_into().ok().map(|bytes| i64::from(i32::from_be_bytes(bytes))),
+        Type::Int2 => raw
+            .try_into()
+            .ok()
+            .map(|bytes| i64::from(i16::from_be_bytes(bytes))),
+        Type::Int4 => raw
+            .try_into()
+            .ok()
+            .map(|bytes| i64::from(i32::from_be_bytes(bytes))),
         Type::Int8 | Type::Timestamp | Type::Timestamptz => raw.try_into().ok().map(i64::from_be_bytes),
         Type::Date => raw.try_into().ok().map(|bytes| match i32::from_be_bytes(bytes) {
             i32::MAX => i64::MAX,
@@ -34,7 +40,10 @@ pub fn integer(kind: Type, raw: &[u8]) -> Option<i64> {
 /// A float of either width.
 pub fn float(kind: Type, raw: &[u8]) -> Option<f64> {
     match kind {
-        Type::Float4 => raw.try_into().ok().map(|bytes| f64::from(f32::from_be_bytes(bytes))),
+        Type::Float4 => raw
+            .try_into()
+            .ok()
+            .map(|bytes| f64::from(f32::from_be_bytes(bytes))),
         Type::Float8 => raw.try_into().ok().map(f64::from_be_bytes),
         _ => None,
     }
@@ -44,7 +53,10 @@ pub fn float(kind: Type, raw: &[u8]) -> Option<f64> {
 pub fn key(kind: Type, raw: &[u8]) -> Option<String> {
     match kind {
         Type::Text => std::str::from_utf8(raw).ok().map(str::to_owned),
-        Type::Uuid => raw.try_into().ok().map(|bytes| format_uuid(u128::from_be_bytes(bytes))),
+        Type::Uuid => raw
+            .try_into()
+            .ok()
+            .map(|bytes| format_uuid(u128::from_be_bytes(bytes))),
         Type::Int2 | Type::Int4 | Type::Int8 => integer(kind, raw).map(|value| value.to_string()),
         _ => None,
     }
@@ -75,13 +87,23 @@ pub fn write_json(kind: Type, raw: Option<&[u8]>, out: &mut Vec<u8>) -> bool {
         },
         // `json` keeps the line breaks it was written with, all of them between its tokens, where a blank
         // means the same. One document is one line.
-        Type::Json => out.extend(raw.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte })),
-        Type::Bool | Type::Int2 | Type::Int4 | Type::Int8 | Type::Date | Type::Timestamp | Type::Timestamptz => {
-            match integer(kind, raw) {
-                Some(value) => write_integer(kind, value, out),
-                None => return false,
+        Type::Json => out.extend(raw.iter().map(|byte| {
+            if matches!(byte, b'\n' | b'\r') {
+                b' '
+            } else {
+                *byte
             }
-        }
+        })),
+        Type::Bool
+        | Type::Int2
+        | Type::Int4
+        | Type::Int8
+        | Type::Date
+        | Type::Timestamp
+        | Type::Timestamptz => match integer(kind, raw) {
+            Some(value) => write_integer(kind, value, out),
+            None => return false,
+        },
     }
     true
 }
@@ -151,7 +173,11 @@ pub fn write_text(text: &str, out: &mut Vec<u8>) {
 /// `"2013-01-01T13:40:00Z"`, without the `Z` for a local time, `"2013-01-01"` for a date.
 fn write_time(kind: Type, value: i64, out: &mut Vec<u8>) {
     if value == i64::MAX || value == i64::MIN {
-        out.extend_from_slice(if value > 0 { b"\"infinity\"" } else { b"\"-infinity\"" });
+        out.extend_from_slice(if value > 0 {
+            b"\"infinity\""
+        } else {
+            b"\"-infinity\""
+        });
         return;
     }
     out.push(b'"');
@@ -209,7 +235,11 @@ pub fn civil(days: i64) -> (i64, i64, i64) {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * of_year + 2) / 153;
     let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 

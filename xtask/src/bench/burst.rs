@@ -43,7 +43,9 @@ impl Answers {
 
 /// Sends them all, then reads them all. Pairs of a name and a path.
 pub(crate) async fn run(address: SocketAddr, requests: &[(String, String)]) -> anyhow::Result<Answers> {
-    let stream = TcpStream::connect(address).await.with_context(|| format!("connect to {address}"))?;
+    let stream = TcpStream::connect(address)
+        .await
+        .with_context(|| format!("connect to {address}"))?;
     stream.set_nodelay(true)?;
     let (mut sender, connection) = Builder::new()
         .initial_window_size(STREAM_WINDOW)
@@ -63,7 +65,9 @@ pub(crate) async fn run(address: SocketAddr, requests: &[(String, String)]) -> a
             .body(())
             .with_context(|| format!("ask for {path}"))?;
         let request = with_ndjson(request);
-        let (response, _) = sender.send_request(request, true).with_context(|| format!("ask for {path}"))?;
+        let (response, _) = sender
+            .send_request(request, true)
+            .with_context(|| format!("ask for {path}"))?;
         readers.spawn(read(name.clone(), response, started));
     }
     let mut answers = Answers {
@@ -86,13 +90,17 @@ pub(crate) async fn run(address: SocketAddr, requests: &[(String, String)]) -> a
 /// A stream of many documents is asked for as lines; a single one has no such form.
 fn with_ndjson(mut request: http::Request<()>) -> http::Request<()> {
     if request.uri().path().ends_with("/objects/analysis") {
-        request.headers_mut().insert("accept", http::HeaderValue::from_static("application/x-ndjson"));
+        request
+            .headers_mut()
+            .insert("accept", http::HeaderValue::from_static("application/x-ndjson"));
     }
     request
 }
 
 async fn read(name: String, response: ResponseFuture, started: Instant) -> anyhow::Result<Answer> {
-    let response = response.await.with_context(|| format!("get an answer for {name}"))?;
+    let response = response
+        .await
+        .with_context(|| format!("get an answer for {name}"))?;
     let status = response.status();
     let mut stream = response.into_body();
     let mut body = Vec::new();
@@ -105,7 +113,15 @@ async fn read(name: String, response: ResponseFuture, started: Instant) -> anyho
     }
     let end = started.elapsed();
     if status != 200 {
-        bail!("get an answer for {name}: {status}: {:.300}", String::from_utf8_lossy(&body));
+        bail!(
+            "get an answer for {name}: {status}: {:.300}",
+            String::from_utf8_lossy(&body)
+        );
     }
-    Ok(Answer { name, body, first: first.unwrap_or(end), end })
+    Ok(Answer {
+        name,
+        body,
+        first: first.unwrap_or(end),
+        end,
+    })
 }

@@ -46,7 +46,11 @@ struct Stat {
 
 impl Server {
     /// Starts it and waits until it says that it is ready.
-    pub(crate) async fn start(mut command: Command, address: SocketAddr, admin: SocketAddr) -> anyhow::Result<Server> {
+    pub(crate) async fn start(
+        mut command: Command,
+        address: SocketAddr,
+        admin: SocketAddr,
+    ) -> anyhow::Result<Server> {
         let child = command.stdin(Stdio::null()).spawn().context("start the server")?;
         let mut server = Server { address, child };
         let started = Instant::now();
@@ -55,7 +59,10 @@ impl Server {
                 bail!("start the server: it ended with {status}");
             }
             if started.elapsed() > READY_MAX {
-                bail!("start the server: it is not ready after {} s", READY_MAX.as_secs());
+                bail!(
+                    "start the server: it is not ready after {} s",
+                    READY_MAX.as_secs()
+                );
             }
             sleep(POLL).await;
         }
@@ -65,16 +72,26 @@ impl Server {
     /// What it and its PostgreSQL have used until now.
     pub(crate) fn cpu(&self) -> anyhow::Result<Cpu> {
         let stats = stats()?;
-        let own = stats.iter().find(|stat| stat.pid == self.child.id()).context("find the server in /proc")?;
-        let postmasters: Vec<&Stat> =
-            stats.iter().filter(|stat| stat.parent == own.pid && stat.name == "postgres").collect();
+        let own = stats
+            .iter()
+            .find(|stat| stat.pid == self.child.id())
+            .context("find the server in /proc")?;
+        let postmasters: Vec<&Stat> = stats
+            .iter()
+            .filter(|stat| stat.parent == own.pid && stat.name == "postgres")
+            .collect();
         let mut postgres = 0;
         for postmaster in postmasters {
             postgres += postmaster.own_ticks + postmaster.ended_ticks;
             let backends = stats.iter().filter(|stat| stat.parent == postmaster.pid);
-            postgres += backends.map(|stat| stat.own_ticks + stat.ended_ticks).sum::<u64>();
+            postgres += backends
+                .map(|stat| stat.own_ticks + stat.ended_ticks)
+                .sum::<u64>();
         }
-        Ok(Cpu { server: in_time(own.own_ticks), postgres: in_time(postgres) })
+        Ok(Cpu {
+            server: in_time(own.own_ticks),
+            postgres: in_time(postgres),
+        })
     }
 
     /// Asks it to stop and waits for it.
@@ -83,11 +100,18 @@ impl Server {
         let started = Instant::now();
         while started.elapsed() < STOP_MAX {
             if let Some(status) = self.child.try_wait()? {
-                return if status.success() { Ok(()) } else { bail!("the server ended with {status}") };
+                return if status.success() {
+                    Ok(())
+                } else {
+                    bail!("the server ended with {status}")
+                };
             }
             std::thread::sleep(POLL);
         }
-        bail!("the server does not end within {} s of SIGTERM", STOP_MAX.as_secs())
+        bail!(
+            "the server does not end within {} s of SIGTERM",
+            STOP_MAX.as_secs()
+        )
     }
 
     fn signal(&self, signal: Signal) {
@@ -127,7 +151,9 @@ impl Cpu {
 async fn is_ready(admin: SocketAddr) -> bool {
     let ask = async {
         let mut stream = TcpStream::connect(admin).await?;
-        stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+        stream
+            .write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .await?;
         let mut answer = Vec::new();
         stream.take(4096).read_to_end(&mut answer).await?;
         std::io::Result::Ok(answer)
@@ -139,7 +165,9 @@ fn stats() -> anyhow::Result<Vec<Stat>> {
     let mut stats = Vec::new();
     for entry in fs::read_dir("/proc").context("read /proc, which this benchmark needs")? {
         let entry = entry?;
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
         // A process may end between the listing and here.
         if let Ok(text) = fs::read_to_string(entry.path().join("stat"))
             && let Some(stat) = parse(pid, &text)

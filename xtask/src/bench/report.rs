@@ -24,7 +24,12 @@ pub(crate) fn line(turn: &Turn) -> String {
 }
 
 /// Prints the table, and writes `benchsuite/runs/<date>-<machine>/` unless told not to.
-pub(crate) fn write(options: &Options, turns: &[Turn], same_bytes: bool, objects: usize) -> anyhow::Result<()> {
+pub(crate) fn write(
+    options: &Options,
+    turns: &[Turn],
+    same_bytes: bool,
+    objects: usize,
+) -> anyhow::Result<()> {
     let table = table(options, turns);
     let answers = if same_bytes {
         "Every strategy gave the same bytes for every object in every round."
@@ -37,11 +42,15 @@ pub(crate) fn write(options: &Options, turns: &[Turn], same_bytes: bool, objects
     }
     let machine = machine();
     let day = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
-    let directory = root().join("benchsuite/runs").join(format!("{day}-{}-{}", machine.slug, options.engine));
+    let directory = root()
+        .join("benchsuite/runs")
+        .join(format!("{day}-{}-{}", machine.slug, options.engine));
     fs::create_dir_all(&directory).with_context(|| format!("create {}", directory.display()))?;
     let page = page(options, &machine, &table, answers, objects);
-    fs::write(directory.join("README.md"), page).with_context(|| format!("write into {}", directory.display()))?;
-    fs::write(directory.join("raw.csv"), csv(turns)).with_context(|| format!("write into {}", directory.display()))?;
+    fs::write(directory.join("README.md"), page)
+        .with_context(|| format!("write into {}", directory.display()))?;
+    fs::write(directory.join("raw.csv"), csv(turns))
+        .with_context(|| format!("write into {}", directory.display()))?;
     say(format_args!("wrote {}", directory.display()));
     Ok(())
 }
@@ -52,7 +61,13 @@ fn table(options: &Options, turns: &[Turn]) -> String {
     );
     for strategy in &options.strategies {
         let of = |value: fn(&Turn) -> Duration| {
-            spread(turns.iter().filter(|turn| turn.strategy == *strategy).map(value).collect())
+            spread(
+                turns
+                    .iter()
+                    .filter(|turn| turn.strategy == *strategy)
+                    .map(value)
+                    .collect(),
+            )
         };
         let _ = writeln!(
             table,
@@ -72,11 +87,15 @@ fn table(options: &Options, turns: &[Turn]) -> String {
 /// Round by round, since the two of a round met the same machine.
 fn ratio(turns: &[Turn], strategy: &str) -> String {
     let wall = |round: usize, strategy: &str| {
-        turns.iter().find(|turn| turn.round == round && turn.strategy == strategy).map(|turn| turn.wall.as_secs_f64())
+        turns
+            .iter()
+            .find(|turn| turn.round == round && turn.strategy == strategy)
+            .map(|turn| turn.wall.as_secs_f64())
     };
     let rounds = turns.iter().map(|turn| turn.round).max().unwrap_or(0);
-    let mut ratios: Vec<f64> =
-        (1..=rounds).filter_map(|round| Some(wall(round, "each")? / wall(round, strategy)?)).collect();
+    let mut ratios: Vec<f64> = (1..=rounds)
+        .filter_map(|round| Some(wall(round, "each")? / wall(round, strategy)?))
+        .collect();
     ratios.sort_by(f64::total_cmp);
     match (ratios.first(), ratios.get(ratios.len() / 2), ratios.last()) {
         (Some(low), Some(middle), Some(high)) => format!("{middle:.1} ({low:.1}–{high:.1})"),
@@ -88,19 +107,26 @@ fn ratio(turns: &[Turn], strategy: &str) -> String {
 fn spread(mut times: Vec<Duration>) -> String {
     times.sort_unstable();
     match (times.first(), times.get(times.len() / 2), times.last()) {
-        (Some(low), Some(middle), Some(high)) => format!("{} ({}–{})", shown(*middle), shown(*low), shown(*high)),
+        (Some(low), Some(middle), Some(high)) => {
+            format!("{} ({}–{})", shown(*middle), shown(*low), shown(*high))
+        }
         _ => "–".to_owned(),
     }
 }
 
 fn shown(time: Duration) -> String {
     let milliseconds = time.as_secs_f64() * 1e3;
-    if milliseconds < 1_000.0 { format!("{milliseconds:.0} ms") } else { format!("{:.2} s", milliseconds / 1e3) }
+    if milliseconds < 1_000.0 {
+        format!("{milliseconds:.0} ms")
+    } else {
+        format!("{:.2} s", milliseconds / 1e3)
+    }
 }
 
 fn csv(turns: &[Turn]) -> String {
-    let mut text =
-        String::from("round,strategy,wall_ms,first_body_ms,p50_ms,p99_ms,postgres_cpu_ms,server_cpu_ms,body_bytes\n");
+    let mut text = String::from(
+        "round,strategy,wall_ms,first_body_ms,p50_ms,p99_ms,postgres_cpu_ms,server_cpu_ms,body_bytes\n",
+    );
     for turn in turns {
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         let _ = writeln!(
@@ -146,10 +172,20 @@ fn field(file: &str, name: &str) -> Option<String> {
 
 fn page(options: &Options, machine: &Machine, table: &str, answers: &str, objects: usize) -> String {
     let line = |program: &str, arguments: &[&str]| {
-        output(std::process::Command::new(program).args(arguments).current_dir(root()))
-            .map_or_else(|_| "unknown".to_owned(), |text| String::from_utf8_lossy(&text).trim().to_owned())
+        output(
+            std::process::Command::new(program)
+                .args(arguments)
+                .current_dir(root()),
+        )
+        .map_or_else(
+            |_| "unknown".to_owned(),
+            |text| String::from_utf8_lossy(&text).trim().to_owned(),
+        )
     };
-    let model = options.model.as_ref().map_or_else(|| "demo/flights".to_owned(), |model| model.display().to_string());
+    let model = options
+        .model
+        .as_ref()
+        .map_or_else(|| "demo/flights".to_owned(), |model| model.display().to_string());
     let arguments = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
     format!(
         "# A burst of {objects} distinct objects\n\n\

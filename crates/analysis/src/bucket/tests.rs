@@ -4,7 +4,14 @@ use jiff::{ToSpan, Unit, civil::Weekday};
 
 use super::*;
 
-const ALL: [Every; 6] = [Every::Hour, Every::Day, Every::Week, Every::Month, Every::Quarter, Every::Year];
+const ALL: [Every; 6] = [
+    Every::Hour,
+    Every::Day,
+    Every::Week,
+    Every::Month,
+    Every::Quarter,
+    Every::Year,
+];
 
 #[test]
 fn a_bucket_begins_where_the_calendar_says() {
@@ -21,7 +28,11 @@ fn a_bucket_begins_where_the_calendar_says() {
             let date = local.date();
             let first = match every {
                 Every::Hour => {
-                    let hour = at.round(jiff::TimestampRound::new().smallest(Unit::Hour).mode(jiff::RoundMode::Floor));
+                    let hour = at.round(
+                        jiff::TimestampRound::new()
+                            .smallest(Unit::Hour)
+                            .mode(jiff::RoundMode::Floor),
+                    );
                     assert_eq!(bucket.start, hour.unwrap().as_microsecond() - EPOCH_US);
                     continue;
                 }
@@ -33,7 +44,11 @@ fn a_bucket_begins_where_the_calendar_says() {
             };
             let days = jiff::civil::date(2000, 1, 1).until(first).unwrap().get_days();
             assert_eq!(bucket.start, i64::from(days) * DAY_US, "{every:?} of {local}");
-            assert_eq!(start_of(*every, bucket.number), bucket.start, "{every:?} of {local}");
+            assert_eq!(
+                start_of(*every, bucket.number),
+                bucket.start,
+                "{every:?} of {local}"
+            );
         }
         at += 7.hours().minutes(13);
     }

@@ -4,9 +4,15 @@ use super::*;
 
 #[test]
 fn ratios_round_half_away_from_zero() {
-    for (n, d, digits, expect) in
-        [(1, 4, 1, 0.3), (-1, 4, 1, -0.3), (1, 3, 2, 0.33), (5, 2, 0, 3.0), (-5, 2, 0, -3.0), (7, 1, 3, 7.0), (0, 9, 1, 0.0)]
-    {
+    for (n, d, digits, expect) in [
+        (1, 4, 1, 0.3),
+        (-1, 4, 1, -0.3),
+        (1, 3, 2, 0.33),
+        (5, 2, 0, 3.0),
+        (-5, 2, 0, -3.0),
+        (7, 1, 3, 7.0),
+        (0, 9, 1, 0.0),
+    ] {
         assert_eq!(ratio(n, d, digits), expect, "{n}/{d} to {digits}");
     }
 }

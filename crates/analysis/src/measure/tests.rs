@@ -15,7 +15,11 @@ fn a_line_is_found_exactly() {
 
 /// Noise of unit size that is the same every time.
 fn noise(at: usize) -> f64 {
-    (((at * 7919 + 13) * 104_729 % 1000) as f64 / 1000.0 - 0.5) * 2.0
+    // One step of splitmix64: neighbours have nothing to do with each other.
+    let mut bits = (at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((bits >> 11) as f64 / (1u64 << 53) as f64 - 0.5) * 2.0
 }
 
 #[test]

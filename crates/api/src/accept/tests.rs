@@ -14,14 +14,22 @@ fn headers(accept: &str) -> HeaderMap {
 #[test]
 fn qualities() {
     let check = |accept: &str, name: &str, expected: Option<u16>| {
-        assert_eq!(quality(&headers(accept), &ACCEPT, name), expected, "{name} of {accept}");
+        assert_eq!(
+            quality(&headers(accept), &ACCEPT, name),
+            expected,
+            "{name} of {accept}"
+        );
     };
     check("application/json", "application/json", Some(1000));
     check("Application/JSON;q=0.5", "application/json", Some(500));
     check("application/*;q=0.3, */*;q=0.1", "application/json", Some(300));
     check("*/*;q=0.1, application/json;q=0", "application/json", Some(0));
     check("text/html", "application/json", None);
-    check("application/json;charset=utf-8;q=0.25", "application/json", Some(250));
+    check(
+        "application/json;charset=utf-8;q=0.25",
+        "application/json",
+        Some(250),
+    );
     check("application/json;q=nonsense", "application/json", Some(0));
     check("application/json;q=7", "application/json", Some(0));
     check("", "application/json", None);

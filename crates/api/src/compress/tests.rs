@@ -71,10 +71,15 @@ fn each_chunk_can_be_read_at_once() {
     let mut gzip = Stream::new(Encoding::Gzip);
     let sent = gzip.chunk(chunk.clone()).unwrap();
     let mut seen = vec![0; chunk.len()];
-    flate2::read::GzDecoder::new(&sent[..]).read_exact(&mut seen).unwrap();
+    flate2::read::GzDecoder::new(&sent[..])
+        .read_exact(&mut seen)
+        .unwrap();
     assert_eq!(seen, chunk);
     let mut zstd = Stream::new(Encoding::Zstd);
     let sent = zstd.chunk(chunk.clone()).unwrap();
-    zstd::Decoder::new(&sent[..]).unwrap().read_exact(&mut seen).unwrap();
+    zstd::Decoder::new(&sent[..])
+        .unwrap()
+        .read_exact(&mut seen)
+        .unwrap();
     assert_eq!(seen, chunk);
 }

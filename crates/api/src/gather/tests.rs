@@ -35,7 +35,11 @@ struct Counting {
 }
 
 impl AsyncRead for Counting {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }
@@ -65,11 +69,18 @@ async fn answer(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallibl
 fn serve(tasks: &mut JoinSet<()>, pipe_bytes: usize, portion: usize) -> (DuplexStream, Arc<AtomicU64>) {
     let (client, server) = tokio::io::duplex(pipe_bytes);
     let writes = Arc::new(AtomicU64::new(0));
-    let io = Counting { io: server, writes: Arc::clone(&writes), portion };
+    let io = Counting {
+        io: server,
+        writes: Arc::clone(&writes),
+        portion,
+    };
     tasks.spawn(async move {
         let (gather, outlet) = gather(io);
         let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-        builder.http2().max_concurrent_streams(1000).max_send_buf_size(1024 * 1024);
+        builder
+            .http2()
+            .max_concurrent_streams(1000)
+            .max_send_buf_size(1024 * 1024);
         let connection = builder.serve_connection(TokioIo::new(gather), service_fn(answer));
         let mut gathered = Gathered::new(connection, outlet);
         poll_fn(|cx| Pin::new(&mut gathered).poll(cx)).await.unwrap();
@@ -135,12 +146,20 @@ async fn a_slow_pipe_loses_nothing() {
 async fn http1_keeps_alive_and_ends() {
     let mut tasks = JoinSet::new();
     let (client, _) = serve(&mut tasks, 50_000, 9999);
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(client)).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(client))
+        .await
+        .unwrap();
     tasks.spawn(async move { connection.await.unwrap() });
     for _ in 0..3 {
-        let request = Request::get("/").header("host", "localhost").body(Full::new(Bytes::new())).unwrap();
+        let request = Request::get("/")
+            .header("host", "localhost")
+            .body(Full::new(Bytes::new()))
+            .unwrap();
         let answer = sender.send_request(request).await.unwrap();
-        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes().len(), BODY_BYTES);
+        assert_eq!(
+            answer.into_body().collect().await.unwrap().to_bytes().len(),
+            BODY_BYTES
+        );
     }
     drop(sender);
     while let Some(ended) = tasks.join_next().await {
@@ -154,7 +173,11 @@ async fn what_is_not_http_is_told_so() {
     let long = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(10_000_000));
     for (sent, status, slug) in [
         ("GARBAGE\r\n\r\n".to_owned(), "400", "malformed-request"),
-        ("GET / HTTP/1.1\r\nbad header\r\n\r\n".to_owned(), "400", "malformed-request"),
+        (
+            "GET / HTTP/1.1\r\nbad header\r\n\r\n".to_owned(),
+            "400",
+            "malformed-request",
+        ),
         (long, "431", "header-too-large"),
     ] {
         let mut tasks = JoinSet::new();
@@ -162,8 +185,10 @@ async fn what_is_not_http_is_told_so() {
         tasks.spawn(async move {
             let (gather, outlet) = gather(server);
             let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-            let mut gathered =
-                Gathered::new(builder.serve_connection(TokioIo::new(gather), service_fn(answer)), outlet);
+            let mut gathered = Gathered::new(
+                builder.serve_connection(TokioIo::new(gather), service_fn(answer)),
+                outlet,
+            );
             // It reports the parse error, after it has answered.
             let _ = poll_fn(|cx| Pin::new(&mut gathered).poll(cx)).await;
         });

@@ -11,7 +11,10 @@ fn no_more_than_the_limit_and_places_are_given_back() {
     let first = gate.enter().unwrap();
     let second = gate.enter().unwrap();
     assert_eq!(gate.in_flight(), 2);
-    assert!(matches!(gate.enter(), Err(Rejection::Overloaded { in_flight: 2, .. })));
+    assert!(matches!(
+        gate.enter(),
+        Err(Rejection::Overloaded { in_flight: 2, .. })
+    ));
     assert_eq!(gate.in_flight(), 2);
     drop(first);
     let third = gate.enter().unwrap();

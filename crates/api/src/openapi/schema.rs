@@ -24,7 +24,10 @@ pub(super) fn all(model: &Model) -> Value {
     }
     let analysis = analysis(model);
     let mut object = record(model.objects(), false);
-    if let (Some(all), Some(sections)) = (object["properties"].as_object_mut(), analysis["properties"].as_object()) {
+    if let (Some(all), Some(sections)) = (
+        object["properties"].as_object_mut(),
+        analysis["properties"].as_object(),
+    ) {
         all.extend(sections.clone());
     }
     schemas.insert("Objects".into(), page(&object));
@@ -66,14 +69,26 @@ pub(super) fn filter(kind: Type) -> Option<Value> {
     match kind {
         Type::Json => None,
         Type::Text => Some(json!({ "type": "string", "pattern": "^[^\\u0000]*$" })),
-        Type::Bool | Type::Int2 | Type::Int4 | Type::Int8 | Type::Float4 | Type::Float8 | Type::Uuid | Type::Date
-        | Type::Timestamp | Type::Timestamptz => Some(value(kind)),
+        Type::Bool
+        | Type::Int2
+        | Type::Int4
+        | Type::Int8
+        | Type::Float4
+        | Type::Float8
+        | Type::Uuid
+        | Type::Date
+        | Type::Timestamp
+        | Type::Timestamptz => Some(value(kind)),
     }
 }
 
 /// The columns of a collection by name.
 pub(super) fn column_names(collection: &Collection) -> Value {
-    let mut names: Vec<&str> = collection.columns.iter().map(|column| column.name.as_str()).collect();
+    let mut names: Vec<&str> = collection
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
     if !names.contains(&"id") {
         names.push("id");
     }
@@ -85,7 +100,9 @@ fn value(kind: Type) -> Value {
         Type::Bool => json!({ "type": "boolean" }),
         Type::Int2 => json!({ "type": "integer", "minimum": i16::MIN, "maximum": i16::MAX }),
         Type::Int4 => json!({ "type": "integer", "minimum": i32::MIN, "maximum": i32::MAX }),
-        Type::Int8 => json!({ "type": "integer", "minimum": i64::MIN, "maximum": i64::MAX, "format": "int64" }),
+        Type::Int8 => {
+            json!({ "type": "integer", "minimum": i64::MIN, "maximum": i64::MAX, "format": "int64" })
+        }
         Type::Float4 | Type::Float8 => json!({ "type": "number" }),
         Type::Text => json!({ "type": "string" }),
         Type::Uuid => json!({ "type": "string", "format": "uuid" }),
@@ -110,13 +127,27 @@ fn nullable(mut schema: Value) -> Value {
 fn record(collection: &Collection, whole: bool) -> Value {
     let mut properties = Map::new();
     if collection.column("id").is_none() {
-        properties.insert("id".into(), json!({ "type": "string", "description": "The key." }));
+        properties.insert(
+            "id".into(),
+            json!({ "type": "string", "description": "The key." }),
+        );
     }
     for (index, column) in collection.columns.iter().enumerate() {
         let schema = value(column.kind);
-        properties.insert(column.name.clone(), if index == collection.key { schema } else { nullable(schema) });
+        properties.insert(
+            column.name.clone(),
+            if index == collection.key {
+                schema
+            } else {
+                nullable(schema)
+            },
+        );
     }
-    let required: Vec<String> = if whole { properties.keys().cloned().collect() } else { Vec::new() };
+    let required: Vec<String> = if whole {
+        properties.keys().cloned().collect()
+    } else {
+        Vec::new()
+    };
     json!({
         "type": "object",
         "description": collection.title,
@@ -175,12 +206,20 @@ fn section(model: &Model, section: &Section) -> Value {
             let columns = &model.datasets[groups.dataset].columns;
             let mut properties = shown(columns, &groups.by);
             properties.extend(measures(columns, &groups.measures));
-            if groups.by.is_empty() { closed(properties) } else { array(properties) }
+            if groups.by.is_empty() {
+                closed(properties)
+            } else {
+                array(properties)
+            }
         }
         Kind::Series(of) => series(model, of),
         Kind::Own(own) => {
             let properties: Map<String, Value> = own.columns.iter().map(own_column).collect();
-            if own.single { nullable(closed(properties)) } else { array(properties) }
+            if own.single {
+                nullable(closed(properties))
+            } else {
+                array(properties)
+            }
         }
     };
     schema["description"] = section.title.as_str().into();
@@ -201,7 +240,12 @@ fn series(model: &Model, of: &Series) -> Value {
     };
     let number = || json!({ "type": ["number", "null"] });
     let fixed = |members: &[(&str, Value)]| {
-        closed(members.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect())
+        closed(
+            members
+                .iter()
+                .map(|(name, schema)| ((*name).to_owned(), schema.clone()))
+                .collect(),
+        )
     };
     let list = |members: &[(&str, Value)]| json!({ "type": "array", "items": fixed(members) });
     let mut point = Map::new();
@@ -222,18 +266,33 @@ fn series(model: &Model, of: &Series) -> Value {
         properties.insert("outliers".into(), list(&outlier));
     }
     if of.gaps {
-        let gap = [("from", time.clone()), ("until", time), ("buckets", json!({ "type": "integer", "minimum": 1 }))];
+        let gap = [
+            ("from", time.clone()),
+            ("until", time),
+            ("buckets", json!({ "type": "integer", "minimum": 1 })),
+        ];
         properties.insert("gaps".into(), list(&gap));
     }
     closed(properties)
 }
 
 fn shown(columns: &[DatasetColumn], shown: &[Shown]) -> Map<String, Value> {
-    shown.iter().map(|shown| (shown.name.clone(), nullable(value(columns[shown.column].column.kind)))).collect()
+    shown
+        .iter()
+        .map(|shown| {
+            (
+                shown.name.clone(),
+                nullable(value(columns[shown.column].column.kind)),
+            )
+        })
+        .collect()
 }
 
 fn measures(columns: &[DatasetColumn], named: &[Named]) -> Map<String, Value> {
-    named.iter().map(|named| (named.name.clone(), measure(columns, &named.measure))).collect()
+    named
+        .iter()
+        .map(|named| (named.name.clone(), measure(columns, &named.measure)))
+        .collect()
 }
 
 fn measure(columns: &[DatasetColumn], measure: &Measure) -> Value {
@@ -242,7 +301,9 @@ fn measure(columns: &[DatasetColumn], measure: &Measure) -> Value {
         Measure::Count(_) | Measure::Distinct(_) => json!({ "type": "integer", "minimum": 0 }),
         Measure::Share { .. } => json!({ "type": ["number", "null"], "minimum": 0, "maximum": 1 }),
         Measure::Sum(column) if kind(column).is_integer() => json!({ "type": ["integer", "null"] }),
-        Measure::Sum(_) | Measure::Mean { .. } | Measure::Stddev { .. } => json!({ "type": ["number", "null"] }),
+        Measure::Sum(_) | Measure::Mean { .. } | Measure::Stddev { .. } => {
+            json!({ "type": ["number", "null"] })
+        }
         Measure::Percentile { column, .. }
         | Measure::Min(column)
         | Measure::Max(column)
@@ -267,11 +328,17 @@ fn fields(model: &Model) -> Vec<String> {
             fields.push(name);
         }
     };
-    model.objects().columns.iter().for_each(|column| add(column.name.clone()));
+    model
+        .objects()
+        .columns
+        .iter()
+        .for_each(|column| add(column.name.clone()));
     for section in &model.sections {
         (1..=section.path.len()).for_each(|depth| add(section.path[..depth].join(".")));
         let name = section.name();
-        members(&section.kind).into_iter().for_each(|member| add(format!("{name}.{member}")));
+        members(&section.kind)
+            .into_iter()
+            .for_each(|member| add(format!("{name}.{member}")));
     }
     fields
 }
@@ -288,7 +355,10 @@ pub(crate) fn members(kind: &Kind) -> Vec<&str> {
 }
 
 fn problem_document() -> Value {
-    let types: Vec<String> = problem::Kind::ALL.into_iter().map(|kind| format!("/problems/{}", kind.slug())).collect();
+    let types: Vec<String> = problem::Kind::ALL
+        .into_iter()
+        .map(|kind| format!("/problems/{}", kind.slug()))
+        .collect();
     json!({
         "type": "object",
         "description": "A problem document (RFC 9457).",

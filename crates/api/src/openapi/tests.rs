@@ -63,7 +63,12 @@ measures = ["events", "most"]
 }
 
 fn limits() -> Limits {
-    Limits { page_limit: 50, page_limit_max: 1000, ids_max: 1000, fields_max: 100 }
+    Limits {
+        page_limit: 50,
+        page_limit_max: 1000,
+        ids_max: 1000,
+        fields_max: 100,
+    }
 }
 
 fn references<'a>(value: &'a Value, out: &mut Vec<&'a str>) {
@@ -84,7 +89,10 @@ fn every_reference_has_its_end() {
     references(&document, &mut found);
     assert!(found.len() > 20);
     for reference in found {
-        assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+        assert!(
+            document.pointer(reference.trim_start_matches('#')).is_some(),
+            "{reference}"
+        );
     }
 }
 
@@ -92,27 +100,64 @@ fn every_reference_has_its_end() {
 fn what_the_model_declares_is_described() {
     let document = document(&model(), &limits());
     let at = |pointer: &str| document.pointer(pointer).unwrap_or_else(|| panic!("{pointer}"));
-    assert_eq!(at("/components/schemas/Analysis/properties/by/properties/month/properties/points/type"), "array");
-    assert_eq!(at("/components/schemas/Analysis/properties/all/properties/events/type"), "integer");
-    assert_eq!(at("/components/schemas/makers/properties/founded/type/0"), "string");
-    let fields: Vec<&str> =
-        at("/components/schemas/Field/enum").as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    for field in ["id", "name", "by", "by.kind", "by.kind.mean", "by.month", "events.at"] {
+    assert_eq!(
+        at("/components/schemas/Analysis/properties/by/properties/month/properties/points/type"),
+        "array"
+    );
+    assert_eq!(
+        at("/components/schemas/Analysis/properties/all/properties/events/type"),
+        "integer"
+    );
+    assert_eq!(
+        at("/components/schemas/makers/properties/founded/type/0"),
+        "string"
+    );
+    let fields: Vec<&str> = at("/components/schemas/Field/enum")
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    for field in [
+        "id",
+        "name",
+        "by",
+        "by.kind",
+        "by.kind.mean",
+        "by.month",
+        "events.at",
+    ] {
         assert!(fields.contains(&field), "{field} in {fields:?}");
     }
     assert!(!fields.contains(&"by.month.points") && !fields.contains(&"by.kind.kind"));
     // A column that has the name of a parameter cannot be filtered by, and JSON cannot be compared.
     let parameters = at("/paths/~1api~1v1~1objects/get/parameters").as_array().unwrap();
-    let names: Vec<&str> = parameters.iter().filter_map(|parameter| parameter["name"].as_str()).collect();
-    assert_eq!(names, ["ids", "fields", "sort", "limit", "cursor", "key", "name", "weight", "pretty"]);
-    for status in ["200", "400", "404", "405", "413", "414", "431", "500", "503", "504"] {
-        at(&format!("/paths/~1api~1v1~1objects~1{{id}}/get/responses/{status}"));
+    let names: Vec<&str> = parameters
+        .iter()
+        .filter_map(|parameter| parameter["name"].as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "ids", "fields", "sort", "limit", "cursor", "key", "name", "weight", "pretty"
+        ]
+    );
+    for status in [
+        "200", "400", "404", "405", "413", "414", "431", "500", "503", "504",
+    ] {
+        at(&format!(
+            "/paths/~1api~1v1~1objects~1{{id}}/get/responses/{status}"
+        ));
     }
 }
 
 #[test]
 fn the_page_for_people_needs_nothing_from_elsewhere() {
     let page = docs::page(&model());
-    assert!(page.contains("Test &lt;of&gt; things") && page.contains("by.kind") && page.contains("/problems/bad-cursor"));
+    assert!(
+        page.contains("Test &lt;of&gt; things")
+            && page.contains("by.kind")
+            && page.contains("/problems/bad-cursor")
+    );
     assert!(!page.contains("<script") && !page.contains("http://") && !page.contains("https://"));
 }

@@ -17,6 +17,13 @@ title = "Things"
 database = "main"
 key = "id"
 columns = { id = "int4", name = "text", weight = "float8", made = "date", seen = "timestamptz", extra = "json" }
+[[section]]
+name = "self"
+title = "Itself"
+database = "main"
+sql = "select id as object, name from things where id = any($1) order by id"
+object = { object = "int4" }
+columns = { name = "text" }
 "#;
     let model = check(&Files::new([("model.toml", text)])).unwrap_or_else(|faults| panic!("{faults}"));
     model.collections[0].clone()
@@ -38,14 +45,30 @@ fn there_and_back() {
         (by(3, true), Some("2013-01-01")),
         (by(3, true), Some("infinity")),
     ] {
-        let given = Place { value: value.map(str::to_owned), key: "7".to_owned() };
+        let given = Place {
+            value: value.map(str::to_owned),
+            key: "7".to_owned(),
+        };
         let text = cursor(&given, sort, &collection);
-        assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+        assert!(
+            text.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        );
         assert_eq!(place(&text, sort, &collection).unwrap(), given);
     }
     // PostgreSQL's own form of an instant is read too.
-    let given = Place { value: Some("2013-01-01 10:00:00+00".to_owned()), key: "7".to_owned() };
-    assert!(place(&cursor(&given, by(4, false), &collection), by(4, false), &collection).is_ok());
+    let given = Place {
+        value: Some("2013-01-01 10:00:00+00".to_owned()),
+        key: "7".to_owned(),
+    };
+    assert!(
+        place(
+            &cursor(&given, by(4, false), &collection),
+            by(4, false),
+            &collection
+        )
+        .is_ok()
+    );
 }
 
 #[test]
@@ -84,7 +107,11 @@ fn sorts_and_filters() {
     }
     let check = |column: usize, text: &str, expected: Option<&str>| {
         let column = &collection.columns[column];
-        assert_eq!(filter(column.kind, &column.name, text).ok().as_deref(), expected, "{text}");
+        assert_eq!(
+            filter(column.kind, &column.name, text).ok().as_deref(),
+            expected,
+            "{text}"
+        );
     };
     check(0, "7", Some("7"));
     check(0, "7.0", None);

@@ -10,8 +10,14 @@ fn the_list_is_whole_and_distinct() {
     let slugs: HashSet<_> = Kind::ALL.iter().map(|kind| kind.slug()).collect();
     assert_eq!(slugs.len(), Kind::ALL.len());
     for kind in Kind::ALL {
-        assert!(kind.status().is_client_error() || kind.status().is_server_error(), "{kind:?}");
-        assert!(kind.about().ends_with('.') && !kind.title().ends_with('.'), "{kind:?}");
+        assert!(
+            kind.status().is_client_error() || kind.status().is_server_error(),
+            "{kind:?}"
+        );
+        assert!(
+            kind.about().ends_with('.') && !kind.title().ends_with('.'),
+            "{kind:?}"
+        );
     }
 }
 
@@ -35,18 +41,36 @@ fn of_the_store() {
     };
     let database = || "fleet".to_owned();
     check(
-        Error::Busy { database: database(), connections: 4, waited: Duration::from_secs(1) },
+        Error::Busy {
+            database: database(),
+            connections: 4,
+            waited: Duration::from_secs(1),
+        },
         Kind::Overloaded,
         true,
     );
     check(
-        Error::Connect { database: database(), source: "password secret is wrong".into() },
+        Error::Connect {
+            database: database(),
+            source: "password secret is wrong".into(),
+        },
         Kind::DatabaseUnavailable,
         true,
     );
-    check(Error::Deadline { database: database(), what: "flights".into() }, Kind::DeadlineExceeded, false);
     check(
-        Error::Shape { database: database(), what: "flights".into(), problem: "column `a` is missing".into() },
+        Error::Deadline {
+            database: database(),
+            what: "flights".into(),
+        },
+        Kind::DeadlineExceeded,
+        false,
+    );
+    check(
+        Error::Shape {
+            database: database(),
+            what: "flights".into(),
+            problem: "column `a` is missing".into(),
+        },
         Kind::ModelMismatch,
         false,
     );

@@ -24,10 +24,18 @@ fn paths() {
     check("GET", "/api/v1/objects/analysis", "ObjectsAnalysis []");
     check("GET", "/api/v1/objects/N14228", r#"Object ["N14228"]"#);
     check("GET", "/api/v1/objects/a%2Fb%20+", r#"Object ["a/b +"]"#);
-    check("GET", "/api/v1/objects/analysis/analysis", r#"ObjectAnalysis ["analysis"]"#);
+    check(
+        "GET",
+        "/api/v1/objects/analysis/analysis",
+        r#"ObjectAnalysis ["analysis"]"#,
+    );
     check("GET", "/api/v1/aircraft", r#"Collection ["aircraft"]"#);
     check("GET", "/api/v1/objectsx", r#"Collection ["objectsx"]"#);
-    check("GET", "/api/v1/aircraft/analysis", r#"Record ["aircraft", "analysis"]"#);
+    check(
+        "GET",
+        "/api/v1/aircraft/analysis",
+        r#"Record ["aircraft", "analysis"]"#,
+    );
     check("GET", "/", "Docs []");
     check("GET", "/openapi.json", "OpenApi []");
     check("GET", "/api/v1/openapi.json", "OpenApi []");
@@ -48,7 +56,10 @@ fn refusals() {
 
 #[test]
 fn the_table_has_every_name_once() {
-    assert_eq!(ROUTES.iter().map(|route| route.name).collect::<Vec<_>>(), Name::ALL);
+    assert_eq!(
+        ROUTES.iter().map(|route| route.name).collect::<Vec<_>>(),
+        Name::ALL
+    );
     for name in Name::ALL {
         assert!(!name.pattern().is_empty());
     }

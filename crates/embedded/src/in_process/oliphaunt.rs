@@ -53,6 +53,7 @@ impl Backend for Engine {
 }
 
 /// The causes, too: the outermost text is often a general one.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 fn fault(error: oliphaunt_wasix::Error) -> Fault {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(&error);

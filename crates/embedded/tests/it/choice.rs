@@ -6,7 +6,7 @@ use crate::directory::{Directory, names, postgres_is_there};
 
 #[tokio::test]
 async fn a_postgres_on_the_machine_is_managed() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();
@@ -33,7 +33,7 @@ async fn a_postgres_on_the_machine_is_managed() {
 
 #[tokio::test]
 async fn a_managed_database_has_our_settings_and_the_users() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();

@@ -16,7 +16,7 @@ const BACK_WITHIN: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn a_killed_server_comes_back() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();
@@ -41,7 +41,7 @@ async fn a_killed_server_comes_back() {
 
 #[tokio::test]
 async fn a_backend_amid_a_query_does_not_keep_a_killed_server_down() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();
@@ -71,7 +71,7 @@ async fn a_backend_amid_a_query_does_not_keep_a_killed_server_down() {
 
 #[tokio::test]
 async fn a_server_that_cannot_start_is_tried_until_it_can() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();
@@ -105,7 +105,7 @@ async fn a_server_that_cannot_start_is_tried_until_it_can() {
 
 #[tokio::test]
 async fn a_server_that_is_being_restarted_is_stopped_at_once() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();
@@ -123,7 +123,7 @@ async fn a_server_that_is_being_restarted_is_stopped_at_once() {
 
 #[tokio::test]
 async fn a_server_of_an_owner_that_is_gone_makes_way() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();

@@ -57,8 +57,8 @@ pub(crate) fn names(names: &[&str]) -> Vec<String> {
 }
 
 /// Whether the tests of the managed server can run; says so loudly if not.
-pub(crate) async fn postgres_is_there() -> bool {
-    embedded::testing::TestServer::shared().await.is_some()
+pub(crate) fn postgres_is_there() -> bool {
+    embedded::testing::installed()
 }
 
 pub(crate) async fn value<T: for<'a> FromSql<'a>>(client: &Client, sql: &str) -> T {

@@ -8,7 +8,7 @@ use crate::directory::{Directory, gone, names, postgres_is_there, runs, value};
 
 #[tokio::test]
 async fn what_was_written_is_there_after_a_restart() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();
@@ -32,7 +32,7 @@ async fn what_was_written_is_there_after_a_restart() {
 
 #[tokio::test]
 async fn dropping_stops_the_server() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();
@@ -46,7 +46,7 @@ async fn dropping_stops_the_server() {
 
 #[tokio::test]
 async fn dropping_the_opening_stops_the_server() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();
@@ -74,7 +74,7 @@ async fn dropping_the_opening_stops_the_server() {
 
 #[tokio::test]
 async fn a_second_opener_is_told_who_has_it() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();
@@ -97,7 +97,7 @@ async fn a_second_opener_is_told_who_has_it() {
 
 #[tokio::test]
 async fn a_new_database_joins_the_cluster() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();
@@ -119,7 +119,7 @@ async fn a_new_database_joins_the_cluster() {
 
 #[tokio::test]
 async fn a_path_longer_than_a_socket_allows() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();
@@ -146,7 +146,7 @@ async fn a_path_longer_than_a_socket_allows() {
 
 #[tokio::test]
 async fn a_relative_directory_is_as_good() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();
@@ -159,7 +159,7 @@ async fn a_relative_directory_is_as_good() {
 
 #[tokio::test]
 async fn a_half_made_cluster_is_made_anew() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();
@@ -177,7 +177,7 @@ async fn a_half_made_cluster_is_made_anew() {
 
 #[tokio::test]
 async fn what_the_server_says_is_in_the_error() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();
@@ -193,7 +193,7 @@ async fn what_the_server_says_is_in_the_error() {
 
 #[tokio::test]
 async fn root_is_told_where_postgres_may_not_go() {
-    if !postgres_is_there().await || !rustix::process::geteuid().is_root() {
+    if !postgres_is_there() || !rustix::process::geteuid().is_root() {
         return;
     }
     let directory = Directory::new();
@@ -209,7 +209,7 @@ async fn root_is_told_where_postgres_may_not_go() {
 
 #[tokio::test]
 async fn a_cluster_of_another_version_is_left_alone() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();

@@ -110,7 +110,7 @@ impl Owner {
 
 #[tokio::test]
 async fn the_server_goes_with_its_killed_owner() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     for supervisor in ["self", "direct"] {
@@ -129,7 +129,7 @@ async fn the_server_goes_with_its_killed_owner() {
 
 #[tokio::test]
 async fn the_next_owner_need_not_wait() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();
@@ -142,7 +142,7 @@ async fn the_next_owner_need_not_wait() {
 
 #[tokio::test]
 async fn owner_and_server_killed_together() {
-    if !postgres_is_there().await {
+    if !postgres_is_there() {
         return;
     }
     let directory = Directory::new();

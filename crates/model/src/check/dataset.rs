@@ -8,7 +8,7 @@ use super::{
 use crate::{
     column::{Column, Type},
     database::Sql,
-    dataset::{Dataset, DatasetColumn, Join, ObjectOrder, Source},
+    dataset::{Dataset, DatasetColumn, JOIN_PAIRS_MAX, Join, ObjectOrder, Source},
     declare,
     diagnostic::{Report, Text},
     expression::Measure,
@@ -253,6 +253,15 @@ fn join(
             span,
             format!("`{}` is no reference dataset", &*declared.name),
             hint,
+        );
+        return None;
+    }
+    if declared.on.len() > JOIN_PAIRS_MAX {
+        let message = format!("{} pairs of columns: at most {JOIN_PAIRS_MAX}", declared.on.len());
+        report.fault(
+            span,
+            message,
+            "make one column of several, in the SQL of both datasets",
         );
         return None;
     }

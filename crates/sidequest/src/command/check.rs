@@ -1,23 +1,43 @@
 //! `sidequest check`: every fault of a model at once, without a database; with one, its statements too.
 
-use model::model::Model;
+use std::{fmt::Write as _, sync::Arc, time::Duration};
 
+use anyhow::anyhow;
+use model::model::Model;
+use store::{
+    check::{Finding, Severity},
+    open::Store,
+};
+use tokio::time::Instant;
+
+use super::serve::{database_failure, runtime};
 use crate::{
-    args::Check,
-    config::{Environment, placed},
+    args::{Check, Engine},
+    config::{Databases, Environment, parts, placed},
     console,
     declaration::Origin,
     exit::{Exit, Failure},
 };
 
+/// All statements are prepared and explained within this time.
+const CHECK_MAX: Duration = Duration::from_secs(60);
+
 /// Checks the model.
 pub(crate) fn run(check: Check) -> Result<Exit, Failure> {
-    let databases = placed(&check.database, &Environment::read())?;
+    let environment = Environment::read();
+    let databases = placed(&check.database, &environment)?;
     let origin = Origin::of(check.model);
-    let Some(model) = checked(&origin)? else { return Ok(Exit::Model) };
-    console::result(format_args!("{origin}: no faults: {}", summary(&model)));
-    let _ = databases;
-    Ok(Exit::Fine)
+    let Some(model) = checked(&origin)? else {
+        return Ok(Exit::Model);
+    };
+    if databases.is_empty() {
+        console::result(format_args!("{origin}: no faults: {}", summary(&model)));
+        return Ok(Exit::Fine);
+    }
+    let databases = Databases::new(None, Engine::Auto, databases, &environment)
+        .map_err(|error| Exit::Usage.because(error))?;
+    databases.check_names(&model)?;
+    runtime()?.block_on(against(&origin, &Arc::new(model), &databases))
 }
 
 /// The model, or nothing after its faults have been shown.
@@ -25,7 +45,7 @@ pub(crate) fn checked(origin: &Origin) -> Result<Option<Model>, Failure> {
     match model::check::check(&origin.files()?) {
         Ok(model) => Ok(Some(model)),
         Err(faults) => {
-            console::faults(&faults);
+            console::faults(faults.to_string().trim_end());
             Ok(None)
         }
     }
@@ -41,4 +61,71 @@ pub(crate) fn summary(model: &Model) -> String {
         count(model.datasets.len(), "dataset"),
         count(model.sections.len(), "section"),
     )
+}
+
+/// Shows what databases say of a model.
+pub(crate) fn show(findings: &[Finding]) {
+    for Finding {
+        severity,
+        database,
+        what,
+        message,
+        hint,
+    } in findings
+    {
+        let severity = match severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let mut text = format!("{severity}: {what} in database `{database}`: {message}");
+        if let Some(hint) = hint {
+            let _ = write!(text, "\n  hint: {hint}");
+        }
+        console::faults(text);
+    }
+}
+
+/// Only the databases that were placed are looked at: `check` starts and makes nothing by itself.
+async fn against(origin: &Origin, model: &Model, databases: &Databases) -> Result<Exit, Failure> {
+    let names: Vec<String> = databases.placed.keys().cloned().collect();
+    let open = embedded::open(&databases.embedded(names.len()), &names)
+        .await
+        .map_err(database_failure)?;
+    let open = Arc::new(open);
+    let store = Store::new(model, Arc::clone(&open), parts::checking(model, CHECK_MAX));
+    let mut findings = store::check::check(&store, model, Instant::now() + CHECK_MAX).await;
+    drop(store);
+    if let Ok(open) = Arc::try_unwrap(open) {
+        open.stop().await;
+    }
+    findings.retain(|finding| names.contains(&finding.database));
+    show(&findings);
+    let errors = findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .count();
+    let warnings = findings.len() - errors;
+    if errors > 0 {
+        return Err(Exit::Database.because(anyhow!(
+            "fit {origin} to its databases: {errors} errors, {warnings} warnings"
+        )));
+    }
+    console::result(format_args!(
+        "{origin}: fits {}: {}, {warnings} warnings",
+        names.join(", "),
+        summary(model)
+    ));
+    let unseen: Vec<&str> = model
+        .databases
+        .iter()
+        .map(|database| database.name.as_str())
+        .filter(|name| !names.iter().any(|seen| seen == name))
+        .collect();
+    if !unseen.is_empty() {
+        console::result(format_args!(
+            "not looked at: {} (give --database NAME=URL)",
+            unseen.join(", ")
+        ));
+    }
+    Ok(Exit::Fine)
 }

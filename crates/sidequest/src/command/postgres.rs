@@ -3,14 +3,9 @@
 //! Nothing but `embedded` calls it. It must come before any thread is started, since the kernel's promise to
 //! signal us follows the thread.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, process::ExitCode};
 
-use anyhow::anyhow;
-
-use crate::exit::{Exit, Failure};
-
-/// Becomes `postgres`, or says why not.
-pub(crate) fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
-    let _ = arguments;
-    Err(Exit::Database.because(anyhow!("become postgres")))
+/// Becomes `postgres`, and so does not return; or says why not, with the code of a shell that cannot run a program.
+pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
+    embedded::supervise(arguments)
 }

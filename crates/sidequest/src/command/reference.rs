@@ -102,18 +102,28 @@ fn describe(command: &Command, depth: usize, page: &mut String) {
     let _ = writeln!(page, "```text\n{}\n```\n", usage.trim());
     let arguments: Vec<&Arg> = command
         .get_arguments()
-        .filter(|argument| !argument.is_hide_set() && argument.get_id() != "help" && argument.get_id() != "version")
+        .filter(|argument| {
+            !argument.is_hide_set() && argument.get_id() != "help" && argument.get_id() != "version"
+        })
         .collect();
     if !arguments.is_empty() {
         page.push_str("| argument | variable | |\n|---|---|---|\n");
         for argument in arguments {
-            let _ = writeln!(page, "| {} | {} | {} |", spelling(argument), variable(argument), help(argument));
+            let _ = writeln!(
+                page,
+                "| {} | {} | {} |",
+                spelling(argument),
+                variable(argument),
+                help(argument)
+            );
         }
         page.push('\n');
     }
     if let Some(examples) = command.get_after_help().and_then(|text| {
         let text = text.to_string();
-        text.split_once("Examples:\n").or(text.split_once("Example:\n")).map(|(_, examples)| examples.to_owned())
+        text.split_once("Examples:\n")
+            .or(text.split_once("Example:\n"))
+            .map(|(_, examples)| examples.to_owned())
     }) {
         page.push_str("```sh\n");
         for line in examples.lines() {
@@ -133,8 +143,16 @@ fn spelling(argument: &Arg) -> String {
     let value = argument
         .get_value_names()
         .filter(|_| argument.get_action().takes_values())
-        .map(|names| names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" "));
-    let optional = argument.get_num_args().is_some_and(|range| range.min_values() == 0);
+        .map(|names| {
+            names
+                .iter()
+                .map(|name| name.as_str())
+                .collect::<Vec<_>>()
+                .join(" ")
+        });
+    let optional = argument
+        .get_num_args()
+        .is_some_and(|range| range.min_values() == 0);
     match (argument.get_long(), value) {
         (Some(long), Some(value)) if optional => format!("`--{long}[={value}]`"),
         (Some(long), Some(value)) => format!("`--{long} {value}`"),
@@ -156,7 +174,11 @@ fn help(argument: &Arg) -> String {
     let mut text = argument.get_help().map(ToString::to_string).unwrap_or_default();
     let values = argument.get_possible_values();
     if !values.is_empty() && !argument.is_hide_possible_values_set() {
-        let names = values.iter().map(|value| format!("`{}`", value.get_name())).collect::<Vec<_>>().join(", ");
+        let names = values
+            .iter()
+            .map(|value| format!("`{}`", value.get_name()))
+            .collect::<Vec<_>>()
+            .join(", ");
         let _ = write!(text, " [values: {names}]");
     }
     text.replace('|', "\\|")

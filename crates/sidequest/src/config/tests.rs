@@ -7,14 +7,20 @@ use crate::args::{Command, CommandLine};
 
 fn serve(options: &[&str]) -> Serve {
     let words = ["sidequest", "serve"].iter().chain(options);
-    match CommandLine::try_parse_from(words).expect("the options are right").command {
+    match CommandLine::try_parse_from(words)
+        .expect("the options are right")
+        .command
+    {
         Some(Command::Serve(serve)) => *serve,
         other => panic!("not serve: {other:?}"),
     }
 }
 
 fn environment() -> Environment {
-    Environment { home: Some("/home/ann".into()), ..Environment::default() }
+    Environment {
+        home: Some("/home/ann".into()),
+        ..Environment::default()
+    }
 }
 
 fn resolve(options: &[&str], environment: &Environment) -> Config {
@@ -22,7 +28,8 @@ fn resolve(options: &[&str], environment: &Environment) -> Config {
 }
 
 fn refusal(options: &[&str]) -> String {
-    let failure = Config::resolve(serve(options), &environment()).expect_err("the options do not fit together");
+    let failure =
+        Config::resolve(serve(options), &environment()).expect_err("the options do not fit together");
     assert_eq!(failure.exit, Exit::Usage);
     format!("{:#}", failure.error)
 }
@@ -58,7 +65,10 @@ impl Drop for File {
 fn without_a_word_the_defaults_hold() {
     let config = resolve(&[], &environment());
     assert_eq!(config.listen.to_string(), LISTEN);
-    assert_eq!(config.admin.map(|address| address.to_string()).as_deref(), Some(ADMIN));
+    assert_eq!(
+        config.admin.map(|address| address.to_string()).as_deref(),
+        Some(ADMIN)
+    );
     assert_eq!(config.tls, Tls::Off);
     assert_eq!(config.request_timeout, Duration::from_secs(10));
     assert!(config.cache);
@@ -68,8 +78,14 @@ fn without_a_word_the_defaults_hold() {
 
 #[test]
 fn an_option_wins_over_the_file() {
-    let file = File::new("wins", "listen = \"127.0.0.1:1\"\nrequest-timeout = \"3s\"\nno-cache = true\n");
-    let config = resolve(&["--config", file.path(), "--listen", "127.0.0.1:2"], &environment());
+    let file = File::new(
+        "wins",
+        "listen = \"127.0.0.1:1\"\nrequest-timeout = \"3s\"\nno-cache = true\n",
+    );
+    let config = resolve(
+        &["--config", file.path(), "--listen", "127.0.0.1:2"],
+        &environment(),
+    );
     assert_eq!(config.listen.port(), 2);
     assert_eq!(config.request_timeout, Duration::from_secs(3));
     assert!(!config.cache);
@@ -79,16 +95,26 @@ fn an_option_wins_over_the_file() {
 
 #[test]
 fn databases_are_layered_by_name() {
-    let file = File::new("layers", "[database]\nfleet = \"postgres://file/fleet\"\nweather = \"managed\"\n");
+    let file = File::new(
+        "layers",
+        "[database]\nfleet = \"postgres://file/fleet\"\nweather = \"managed\"\n",
+    );
     let mut environment = environment();
-    environment.databases =
-        vec![Named { name: "fleet".to_owned(), location: "postgres://variable/fleet".to_owned() }];
+    environment.databases = vec![Named {
+        name: "fleet".to_owned(),
+        location: "postgres://variable/fleet".to_owned(),
+    }];
     let placed = |options: &[&str]| resolve(options, &environment).databases.placed;
     let url = |text: &str| Some(embedded::External::Url(text.to_owned()));
     let both = placed(&["--config", file.path()]);
     assert_eq!(both.get("fleet").cloned(), url("postgres://variable/fleet"));
     assert_eq!(both.get("weather").cloned(), Some(embedded::External::Managed));
-    let all = placed(&["--config", file.path(), "--database", "fleet=postgres://option/fleet"]);
+    let all = placed(&[
+        "--config",
+        file.path(),
+        "--database",
+        "fleet=postgres://option/fleet",
+    ]);
     assert_eq!(all.get("fleet").cloned(), url("postgres://option/fleet"));
 }
 
@@ -110,7 +136,9 @@ fn an_unknown_key_is_refused_with_its_place() {
 #[test]
 fn what_does_not_fit_together_is_refused() {
     assert!(refusal(&["--tls-cert", "a.pem"]).contains("--tls-key"));
-    assert!(refusal(&["--tls-cert", "a", "--tls-key", "b", "--tls-self-signed"]).contains("choose a certificate"));
+    assert!(
+        refusal(&["--tls-cert", "a", "--tls-key", "b", "--tls-self-signed"]).contains("choose a certificate")
+    );
     assert!(refusal(&["--database", "a=managed", "--database", "a=in-process"]).contains("twice"));
     assert!(refusal(&["--log-level", "api=loud"]).contains("log level"));
 }
@@ -127,7 +155,10 @@ fn our_databases_are_where_the_platform_wants_them() {
     assert_eq!(directory(&Environment::default()), None);
     let mut environment = environment();
     if cfg!(target_os = "linux") {
-        assert_eq!(directory(&environment), Some("/home/ann/.local/share/sidequest".into()));
+        assert_eq!(
+            directory(&environment),
+            Some("/home/ann/.local/share/sidequest".into())
+        );
         environment.data_home = Some("/data".into());
         assert_eq!(directory(&environment), Some("/data/sidequest".into()));
         environment.is_root = true;
@@ -138,5 +169,10 @@ fn our_databases_are_where_the_platform_wants_them() {
 #[test]
 fn quiet_leaves_warnings() {
     assert_eq!(resolve(&["--quiet"], &environment()).log.filter, "warn");
-    assert_eq!(resolve(&["--quiet", "--log-level", "debug"], &environment()).log.filter, "debug");
+    assert_eq!(
+        resolve(&["--quiet", "--log-level", "debug"], &environment())
+            .log
+            .filter,
+        "debug"
+    );
 }

@@ -37,7 +37,10 @@ impl Desk {
             Ok(Err(source)) => return Err(self.failed(subject, source)),
             Err(_) => {
                 let database = self.lease.pool().database().to_owned();
-                return Err(Error::Deadline { database, what: subject.what.clone() });
+                return Err(Error::Deadline {
+                    database,
+                    what: subject.what.clone(),
+                });
             }
         };
         self.lease.spoiled = false;
@@ -47,13 +50,18 @@ impl Desk {
         Ok(())
     }
 
-    async fn plan(&self, statement: &str) -> Result<Value, tokio_postgres::Error> {
+    async fn plan(&mut self, statement: &str) -> Result<Value, tokio_postgres::Error> {
         let client = self.lease.client();
-        let begin = format!("begin; set local plan_cache_mode to force_generic_plan; prepare {NAME} as {statement}");
+        let begin =
+            format!("begin; set local plan_cache_mode to force_generic_plan; prepare {NAME} as {statement}");
         client.batch_execute(&begin).await?;
-        let messages = client.simple_query(&format!("explain (format json, verbose) execute {NAME}(null)")).await?;
+        let messages = client
+            .simple_query(&format!("explain (format json, verbose) execute {NAME}(null)"))
+            .await?;
         // Only the transaction forgets by itself.
-        client.batch_execute(&format!("deallocate {NAME}; rollback")).await?;
+        client
+            .batch_execute(&format!("deallocate {NAME}; rollback"))
+            .await?;
         let mut text = String::new();
         for message in &messages {
             if let SimpleQueryMessage::Row(row) = message {
@@ -72,11 +80,18 @@ impl Desk {
         };
         let (rows, bytes, columns): (f32, i64, Vec<String>) = (row.get(0), row.get(1), row.get(2));
         // Below zero: nobody has counted them yet.
-        let rows = if rows < 0.0 { bytes as f64 / 100.0 } else { f64::from(rows) };
+        let rows = if rows < 0.0 {
+            bytes as f64 / 100.0
+        } else {
+            f64::from(rows)
+        };
         if rows < ROWS_FEW {
             return Ok(());
         }
-        let message = format!("it reads all {rows:.0} rows of `{}` for the ids it is asked for", scan.table);
+        let message = format!(
+            "it reads all {rows:.0} rows of `{}` for the ids it is asked for",
+            scan.table
+        );
         let hint = index(scan, subject, &columns);
         self.find(Severity::Warning, subject, message, hint);
         Ok(())
@@ -90,8 +105,17 @@ const TABLE: &str = "select reltuples, pg_catalog.pg_relation_size(oid), \
 /// The index that finds the rows of an object in their order.
 fn index(scan: &Scan, subject: &Subject<'_>, columns: &[String]) -> Option<String> {
     let is_there = |name: &str| columns.iter().any(|column| column == name);
-    let first = scan.by.as_deref().or(subject.order.first().copied()).filter(|name| is_there(name))?;
-    let others = subject.order.iter().skip(1).copied().filter(|name| is_there(name) && **name != *first);
+    let first = scan
+        .by
+        .as_deref()
+        .or(subject.order.first().copied())
+        .filter(|name| is_there(name))?;
+    let others = subject
+        .order
+        .iter()
+        .skip(1)
+        .copied()
+        .filter(|name| is_there(name) && **name != *first);
     let list: Vec<String> = std::iter::once(first).chain(others).map(bare).collect();
     let table = match &*scan.schema {
         "public" => bare(&scan.table),
@@ -102,8 +126,14 @@ fn index(scan: &Scan, subject: &Subject<'_>, columns: &[String]) -> Option<Strin
 
 /// A name in quotes if it needs them.
 fn bare(name: &str) -> String {
-    let is_plain = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
-    if is_plain && !name.starts_with(|first: char| first.is_ascii_digit()) { name.to_owned() } else { quote(name) }
+    let is_plain = name
+        .bytes()
+        .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    if is_plain && !name.starts_with(|first: char| first.is_ascii_digit()) {
+        name.to_owned()
+    } else {
+        quote(name)
+    }
 }
 
 /// The tables that a plan reads whole because of the ids: filtered by them, or joined with them where no
@@ -113,9 +143,11 @@ pub(super) fn scans(plan: &Value) -> Vec<Scan> {
     walk(plan, &mut nodes);
     let text = |node: &Value, member: &str| node[member].as_str().map(str::to_owned);
     let is_asked = |node: &&Value| {
-        ["Index Cond", "Recheck Cond", "TID Cond"].iter().any(|member| text(node, member).is_some_and(|cond| has_ids(&cond)))
+        ["Index Cond", "Recheck Cond", "TID Cond"]
+            .iter()
+            .any(|member| text(node, member).is_some_and(|cond| has_ids(&cond)))
     };
-    let is_indexed = nodes.iter().any(|node| is_asked(node));
+    let is_indexed = nodes.iter().any(is_asked);
     let whole = nodes.iter().filter(|node| node["Node Type"] == "Seq Scan");
     whole
         .filter_map(|node| {
@@ -139,14 +171,20 @@ fn walk<'a>(value: &'a Value, nodes: &mut Vec<&'a Value>) {
             if members.contains_key("Node Type") {
                 nodes.push(value);
             }
-            ["Plan", "Plans"].iter().filter_map(|member| members.get(*member)).for_each(|part| walk(part, nodes));
+            ["Plan", "Plans"]
+                .iter()
+                .filter_map(|member| members.get(*member))
+                .for_each(|part| walk(part, nodes));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
 fn has_ids(condition: &str) -> bool {
-    condition.split("$1").skip(1).any(|after| !after.starts_with(|next: char| next.is_ascii_digit()))
+    condition
+        .split("$1")
+        .skip(1)
+        .any(|after| !after.starts_with(|next: char| next.is_ascii_digit()))
 }
 
 /// `tailnum` of `((flights.tailnum)::text = ANY ($1))`.

@@ -33,7 +33,11 @@ pub(super) struct Subject<'a> {
 /// All of one database.
 pub(super) fn subjects(model: &Model, database: usize) -> Vec<Subject<'_>> {
     let mut subjects = Vec::new();
-    for collection in model.collections.iter().filter(|collection| collection.database == database) {
+    for collection in model
+        .collections
+        .iter()
+        .filter(|collection| collection.database == database)
+    {
         let all: Vec<usize> = (0..collection.columns.len()).collect();
         subjects.push(Subject {
             what: format!("collection `{}`", collection.name),
@@ -46,7 +50,11 @@ pub(super) fn subjects(model: &Model, database: usize) -> Vec<Subject<'_>> {
             order: vec![collection.key_name()],
         });
     }
-    for dataset in model.datasets.iter().filter(|dataset| dataset.database == database) {
+    for dataset in model
+        .datasets
+        .iter()
+        .filter(|dataset| dataset.database == database)
+    {
         subjects.push(of_dataset(dataset));
         if let Some(version) = &dataset.version {
             subjects.push(Subject {
@@ -63,7 +71,7 @@ pub(super) fn subjects(model: &Model, database: usize) -> Vec<Subject<'_>> {
     }
     for section in &model.sections {
         match &section.kind {
-            Kind::Own(own) if own.database == database => subjects.push(of_own(section.name(), own)),
+            Kind::Own(own) if own.database == database => subjects.push(of_own(&section.name(), own)),
             Kind::Own(_) | Kind::Rows(_) | Kind::Groups(_) | Kind::Series(_) => {}
         }
     }
@@ -72,9 +80,16 @@ pub(super) fn subjects(model: &Model, database: usize) -> Vec<Subject<'_>> {
 
 fn of_dataset(dataset: &Dataset) -> Subject<'_> {
     let own = |column: &&model::dataset::DatasetColumn| column.source == Source::Own;
-    let columns: Vec<&Column> = dataset.columns.iter().filter(own).map(|column| &column.column).collect();
+    let columns: Vec<&Column> = dataset
+        .columns
+        .iter()
+        .filter(own)
+        .map(|column| &column.column)
+        .collect();
     let mut statement = wrapped(&columns, &dataset.sql.text);
-    let order = dataset.order.map(|order| [order.object, order.time, order.key].map(|at| &dataset.columns[at].column));
+    let order = dataset
+        .order
+        .map(|order| [order.object, order.time, order.key].map(|at| &dataset.columns[at].column));
     if let Some(order) = order {
         let names = order.map(|column| quote(&column.name));
         statement.push_str(&format!(" order by {}", names.join(", ")));
@@ -87,11 +102,13 @@ fn of_dataset(dataset: &Dataset) -> Subject<'_> {
         columns,
         is_value: false,
         ids: order.map(|[object, ..]| object.kind),
-        order: order.map(|columns| columns.map(|column| column.name.as_str()).to_vec()).unwrap_or_default(),
+        order: order
+            .map(|columns| columns.map(|column| column.name.as_str()).to_vec())
+            .unwrap_or_default(),
     }
 }
 
-fn of_own(name: String, own: &Own) -> Subject<'_> {
+fn of_own<'a>(name: &str, own: &'a Own) -> Subject<'a> {
     let mut columns = vec![&own.object];
     columns.extend(own.columns.iter().filter(|column| **column != own.object));
     Subject {
@@ -107,7 +124,9 @@ fn of_own(name: String, own: &Own) -> Subject<'_> {
 }
 
 fn wrapped(columns: &[&Column], sql: &str) -> String {
-    let columns: Vec<String> =
-        columns.iter().map(|column| format!("{}::{}", quote(&column.name), column.kind.name())).collect();
+    let columns: Vec<String> = columns
+        .iter()
+        .map(|column| format!("{}::{}", quote(&column.name), column.kind.name()))
+        .collect();
     format!("select {} from (\n{sql}\n) d", columns.join(", "))
 }

@@ -12,7 +12,9 @@ pub(super) fn narrows(actual: &pg::Type, declared: Type) -> Option<&'static str>
         Type::Int4 => matches!(from, Some(Type::Int2 | Type::Int4)),
         Type::Int8 => from.is_some_and(Type::is_integer),
         Type::Float4 => matches!(from, Some(Type::Float4 | Type::Int2)),
-        Type::Float8 => from.is_some_and(|kind| kind.is_number() && kind != Type::Int8) || *actual == pg::Type::NUMERIC,
+        Type::Float8 => {
+            from.is_some_and(|kind| kind.is_number() && kind != Type::Int8) || *actual == pg::Type::NUMERIC
+        }
         // Everything has a text.
         Type::Text => true,
         Type::Uuid => from == Some(Type::Uuid),
@@ -28,7 +30,9 @@ pub(super) fn narrows(actual: &pg::Type, declared: Type) -> Option<&'static str>
         (Type::Timestamptz, Some(Type::Timestamp | Type::Date)) => "it is taken for a time in UTC",
         (Type::Timestamp, Some(Type::Timestamptz)) => "it becomes the local time of UTC",
         (Type::Date, Some(Type::Timestamp | Type::Timestamptz)) => "its time of day is lost",
-        (Type::Float4 | Type::Float8, _) if from.is_some_and(Type::is_number) || *actual == pg::Type::NUMERIC => {
+        (Type::Float4 | Type::Float8, _)
+            if from.is_some_and(Type::is_number) || *actual == pg::Type::NUMERIC =>
+        {
             "digits are lost"
         }
         _ => "a value that does not fit fails the whole statement",
@@ -38,7 +42,10 @@ pub(super) fn narrows(actual: &pg::Type, declared: Type) -> Option<&'static str>
 /// What to declare or write instead.
 pub(super) fn hint(actual: &pg::Type, column: &str) -> Option<String> {
     match of(actual) {
-        Some(kind) => Some(format!("declare `{column} = \"{}\"`, or cast it in the SQL", kind.name())),
+        Some(kind) => Some(format!(
+            "declare `{column} = \"{}\"`, or cast it in the SQL",
+            kind.name()
+        )),
         None => Some(format!("cast it in the SQL: `{column}::...`")),
     }
 }

@@ -12,13 +12,20 @@ impl Load<'_> {
     /// Sends the file as it is; PostgreSQL reads the CSV and counts its lines.
     pub(super) async fn copy(&self, mut chunks: Chunks, columns: &[Target]) -> Result<u64, Error> {
         let table = quote_path(self.table);
-        let sql = format!("copy {table} ({}) from stdin with (format csv, header true)", names(columns));
+        let sql = format!(
+            "copy {table} ({}) from stdin with (format csv, header true)",
+            names(columns)
+        );
         let failed = |source| self.refused(source);
         let sink = self.client.copy_in::<_, Bytes>(&sql).await.map_err(failed)?;
         let mut sink = Box::pin(sink);
         let mut is_first = true;
         // Dropped on an error, the sink tells PostgreSQL to give up.
-        while let Some(mut chunk) = chunks.next().await.map_err(|source| self.problem(source.to_string()))? {
+        while let Some(mut chunk) = chunks
+            .next()
+            .await
+            .map_err(|source| self.problem(source.to_string()))?
+        {
             if std::mem::take(&mut is_first) && chunk.bytes.starts_with(csv::MARK) {
                 chunk.bytes.advance(csv::MARK.len());
             }
@@ -43,7 +50,8 @@ impl Load<'_> {
 fn reason(error: &DbError) -> String {
     let context = error.where_().unwrap_or_default();
     let after = |mark: &str| context.split_once(mark).map(|(_, after)| after);
-    let line = after(", line ").map(|after| after.chars().take_while(char::is_ascii_digit).collect::<String>());
+    let line =
+        after(", line ").map(|after| after.chars().take_while(char::is_ascii_digit).collect::<String>());
     let column = after(", column ").and_then(|after| after.split(':').next());
     match (line, column) {
         (Some(line), Some(column)) => format!("line {line}: {} (column {column})", error.message()),

@@ -119,7 +119,8 @@ struct Names(Vec<String>);
 
 impl Sink for Names {
     fn field(&mut self, value: Option<&[u8]>) {
-        self.0.push(String::from_utf8_lossy(value.unwrap_or_default()).into_owned());
+        self.0
+            .push(String::from_utf8_lossy(value.unwrap_or_default()).into_owned());
     }
 
     fn end(&mut self, _: u64) -> Result<(), String> {

@@ -51,7 +51,11 @@ impl Chunks {
         let compression = Compression::of(name);
         let mut thread = JoinSet::new();
         thread.spawn_blocking(move || pump(reader, compression, &sender));
-        Chunks { receiver, first: None, _thread: thread }
+        Chunks {
+            receiver,
+            first: None,
+            _thread: thread,
+        }
     }
 
     /// The names in the first line. Comes before [`next`](Chunks::next), which gives the line too.
@@ -71,7 +75,11 @@ impl Chunks {
                 None => {}
             }
         };
-        self.first = Some(Chunk { bytes: bytes.freeze(), read, rows });
+        self.first = Some(Chunk {
+            bytes: bytes.freeze(),
+            read,
+            rows,
+        });
         names.ok_or_else(|| invalid("line 1: no header with the names of the columns"))
     }
 
@@ -110,10 +118,15 @@ impl Compression {
 
 fn pump(reader: Box<dyn Read + Send>, compression: Compression, sender: &Sender<io::Result<Chunk>>) {
     let read = Arc::new(AtomicU64::new(0));
-    let reader = Counting { reader, read: read.clone() };
+    let reader = Counting {
+        reader,
+        read: read.clone(),
+    };
     let opened: io::Result<Box<dyn Read>> = match compression {
         Compression::None => Ok(Box::new(reader)),
-        Compression::Zstd => zstd::stream::read::Decoder::new(reader).map(|decoder| Box::new(decoder) as Box<dyn Read>),
+        Compression::Zstd => {
+            zstd::stream::read::Decoder::new(reader).map(|decoder| Box::new(decoder) as Box<dyn Read>)
+        }
         Compression::Gzip => Ok(Box::new(flate2::read::MultiGzDecoder::new(reader))),
     };
     let ended = opened.and_then(|mut plain| {
@@ -121,7 +134,11 @@ fn pump(reader: Box<dyn Read + Send>, compression: Compression, sender: &Sender<
         while let Some(bytes) = fill(&mut *plain)? {
             lines.count(&bytes);
             let rows = lines.rows.saturating_sub(1);
-            let chunk = Chunk { bytes: bytes.into(), read: read.load(Ordering::Relaxed), rows };
+            let chunk = Chunk {
+                bytes: bytes.into(),
+                read: read.load(Ordering::Relaxed),
+                rows,
+            };
             if sender.blocking_send(Ok(chunk)).is_err() {
                 return Ok(());
             }

@@ -31,18 +31,26 @@ impl Load<'_> {
         let mut batch = Batch::new(columns.len());
         let mut rows = 0;
         let mut is_first = true;
-        while let Some(chunk) = chunks.next().await.map_err(|source| self.problem(source.to_string()))? {
+        while let Some(chunk) = chunks
+            .next()
+            .await
+            .map_err(|source| self.problem(source.to_string()))?
+        {
             let mut bytes = &chunk.bytes[..];
             if std::mem::take(&mut is_first) {
                 bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
             }
-            reader.read(bytes, &mut batch).map_err(|problem| self.problem(problem))?;
+            reader
+                .read(bytes, &mut batch)
+                .map_err(|problem| self.problem(problem))?;
             while batch.is_full() {
                 rows += self.send(&statement, &mut batch).await?;
                 self.tell(chunk.read, rows);
             }
         }
-        reader.finish(&mut batch).map_err(|problem| self.problem(problem))?;
+        reader
+            .finish(&mut batch)
+            .map_err(|problem| self.problem(problem))?;
         while !batch.lines.is_empty() {
             rows += self.send(&statement, &mut batch).await?;
         }
@@ -62,9 +70,19 @@ impl Load<'_> {
         Ok(rows as u64)
     }
 
-    async fn try_send(&self, statement: &Statement, batch: &Batch, rows: usize) -> Result<u64, tokio_postgres::Error> {
-        let texts: Vec<Texts<'_>> = batch.columns.iter().map(|column| Texts { column, rows }).collect();
-        let parameters: Vec<&(dyn ToSql + Sync)> = texts.iter().map(|texts| texts as &(dyn ToSql + Sync)).collect();
+    async fn try_send(
+        &self,
+        statement: &Statement,
+        batch: &Batch,
+        rows: usize,
+    ) -> Result<u64, tokio_postgres::Error> {
+        let texts: Vec<Texts<'_>> = batch
+            .columns
+            .iter()
+            .map(|column| Texts { column, rows })
+            .collect();
+        let parameters: Vec<&(dyn ToSql + Sync)> =
+            texts.iter().map(|texts| texts as &(dyn ToSql + Sync)).collect();
         self.client.execute(statement, &parameters).await
     }
 
@@ -103,7 +121,12 @@ impl Load<'_> {
 /// identity column that is in the file keeps the file's values, as with COPY.
 fn statement(table: &str, columns: &[Target]) -> String {
     let list = |each: &dyn Fn(usize, &Target) -> String| {
-        columns.iter().enumerate().map(|(at, column)| each(at, column)).collect::<Vec<_>>().join(", ")
+        columns
+            .iter()
+            .enumerate()
+            .map(|(at, column)| each(at, column))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     format!(
         "insert into {} ({}) overriding system value select {} from unnest({}) as u ({})",
@@ -137,11 +160,21 @@ struct Column {
 impl Batch {
     fn new(columns: usize) -> Batch {
         let columns = (0..columns).map(|_| Column::default()).collect();
-        Batch { columns, lines: Vec::new(), fields: 0, is_header: true }
+        Batch {
+            columns,
+            lines: Vec::new(),
+            fields: 0,
+            is_header: true,
+        }
     }
 
     fn is_full(&self) -> bool {
-        let bytes = || self.columns.iter().map(|column| column.bytes.len()).sum::<usize>();
+        let bytes = || {
+            self.columns
+                .iter()
+                .map(|column| column.bytes.len())
+                .sum::<usize>()
+        };
         self.lines.len() >= ROWS_MAX || (!self.lines.is_empty() && bytes() >= BYTES_MAX)
     }
 
@@ -173,7 +206,9 @@ impl Column {
 
 impl Sink for Batch {
     fn field(&mut self, value: Option<&[u8]>) {
-        if !self.is_header && let Some(column) = self.columns.get_mut(self.fields) {
+        if !self.is_header
+            && let Some(column) = self.columns.get_mut(self.fields)
+        {
             column.push(value);
         }
         self.fields += 1;
@@ -185,7 +220,10 @@ impl Sink for Batch {
             return Ok(());
         }
         if fields != self.columns.len() {
-            return Err(format!("line {line}: {fields} fields, the header has {}", self.columns.len()));
+            return Err(format!(
+                "line {line}: {fields} fields, the header has {}",
+                self.columns.len()
+            ));
         }
         self.lines.push(line);
         Ok(())

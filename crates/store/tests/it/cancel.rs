@@ -17,7 +17,14 @@ use crate::world::{World, after_ms, backend, config, rows, rows_until, soon};
 
 async fn run(pool: &Pool, sql: &str, deadline: Instant) -> Result<Query, Error> {
     let sql: Arc<str> = sql.into();
-    pool.run(Run { what: "a test", sql: &sql, parameters: &[], deadline, abandoned: None }).await
+    pool.run(Run {
+        what: "a test",
+        sql: &sql,
+        parameters: &[],
+        deadline,
+        abandoned: None,
+    })
+    .await
 }
 
 #[tokio::test]
@@ -41,7 +48,9 @@ async fn a_query_that_is_dropped_is_cancelled_and_its_connection_serves_again() 
 async fn a_query_dropped_among_its_rows_is_cancelled() {
     let Some(world) = World::new().await else { return };
     let pool = world.pool(1);
-    let mut query = run(&pool, "select generate_series(1, 100000000)", soon()).await.unwrap();
+    let mut query = run(&pool, "select generate_series(1, 100000000)", soon())
+        .await
+        .unwrap();
     for n in 1..=1000 {
         assert_eq!(query.next().await.unwrap().unwrap().get::<_, i32>(0), n);
     }
@@ -57,7 +66,11 @@ async fn a_short_query_that_is_dropped_needs_no_cancellation() {
     let pool = world.pool(1);
     let first = backend(&pool).await;
     for _ in 0..20 {
-        drop(run(&pool, "select generate_series(1, 100)", soon()).await.unwrap());
+        drop(
+            run(&pool, "select generate_series(1, 100)", soon())
+                .await
+                .unwrap(),
+        );
     }
     assert_eq!(backend(&pool).await, first);
     assert_eq!(pool.metric().cancels.get(), 0);
@@ -76,11 +89,16 @@ async fn a_query_may_be_dropped_where_there_is_no_runtime() {
 
 #[tokio::test]
 async fn a_future_dropped_while_it_prepares_gives_its_permit_back() {
-    let Some(mut world) = World::with("create table t (a int)").await else { return };
+    let Some(mut world) = World::with("create table t (a int)").await else {
+        return;
+    };
     let pool = world.pool(1);
     backend(&pool).await;
     let transaction = world.outside.transaction().await.unwrap();
-    transaction.batch_execute("lock table t in access exclusive mode").await.unwrap();
+    transaction
+        .batch_execute("lock table t in access exclusive mode")
+        .await
+        .unwrap();
     // It waits for the table before it can be described.
     let left = timeout(Duration::from_millis(100), rows(&pool, "select a from t")).await;
     assert!(left.is_err());
@@ -96,8 +114,14 @@ async fn a_deadline_ends_a_statement() {
     let pool = world.pool(1);
     let first = backend(&pool).await;
     let began = Instant::now();
-    let error = rows_until(&pool, "select pg_sleep(600)", after_ms(100)).await.err().unwrap();
-    assert!(matches!(error, Error::Deadline { .. }) && error.is_deadline(), "{error}");
+    let error = rows_until(&pool, "select pg_sleep(600)", after_ms(100))
+        .await
+        .err()
+        .unwrap();
+    assert!(
+        matches!(error, Error::Deadline { .. }) && error.is_deadline(),
+        "{error}"
+    );
     assert!(began.elapsed() < Duration::from_secs(5));
     assert_eq!(backend(&pool).await, first);
     assert_eq!(world.active().await, 0);
@@ -107,7 +131,9 @@ async fn a_deadline_ends_a_statement() {
 async fn a_deadline_ends_a_statement_that_always_has_a_row() {
     let Some(world) = World::new().await else { return };
     let pool = world.pool(1);
-    let mut query = run(&pool, "select generate_series(1, 100000000)", after_ms(200)).await.unwrap();
+    let mut query = run(&pool, "select generate_series(1, 100000000)", after_ms(200))
+        .await
+        .unwrap();
     let error = loop {
         match query.next().await {
             Ok(row) => assert!(row.is_some()),
@@ -115,7 +141,10 @@ async fn a_deadline_ends_a_statement_that_always_has_a_row() {
         }
     };
     assert!(error.is_deadline(), "{error}");
-    assert!(query.next().await.unwrap().is_none(), "nothing comes after an error");
+    assert!(
+        query.next().await.unwrap().is_none(),
+        "nothing comes after an error"
+    );
     drop(query);
     backend(&pool).await;
     assert_eq!(world.active().await, 0);
@@ -129,7 +158,10 @@ async fn the_database_itself_ends_a_statement() {
     let pool = world.pool_of(config);
     let first = backend(&pool).await;
     let error = rows(&pool, "select pg_sleep(600)").await.err().unwrap();
-    assert!(matches!(error, Error::Statement { .. }) && error.is_deadline() && !error.is_unavailable(), "{error}");
+    assert!(
+        matches!(error, Error::Statement { .. }) && error.is_deadline() && !error.is_unavailable(),
+        "{error}"
+    );
     assert_eq!(backend(&pool).await, first);
     assert_eq!(pool.metric().cancels.get(), 0);
 }
@@ -141,7 +173,13 @@ async fn a_statement_ends_when_it_is_abandoned() {
     let (leave, left) = oneshot::channel::<()>();
     let sql: Arc<str> = "select pg_sleep(600)".into();
     let abandoned = Box::pin(left.map(|_| ()));
-    let run = Run { what: "a test", sql: &sql, parameters: &[], deadline: soon(), abandoned: Some(abandoned) };
+    let run = Run {
+        what: "a test",
+        sql: &sql,
+        parameters: &[],
+        deadline: soon(),
+        abandoned: Some(abandoned),
+    };
     let leaving = async {
         world.until_active(1).await;
         drop(leave);

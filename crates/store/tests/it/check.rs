@@ -24,27 +24,56 @@ fn model_with(dataset: &str, columns: &str, own: &str) -> Model {
          [[section]]\nname = \"own\"\ntitle = \"Own\"\ndatabase = \"{NAME}\"\nsql = \"own.sql\"\n\
          object = {{ thing = \"text\" }}\ncolumns = {{ key = \"int4\" }}\n",
     );
-    model([("model.toml", &toml), ("events.sql", dataset), ("own.sql", own), ("schema.sql", "create table things ()")])
+    model([
+        ("model.toml", &toml),
+        ("events.sql", dataset),
+        ("own.sql", own),
+        ("schema.sql", "create table things ()"),
+    ])
 }
 
 async fn found(world: &World, model: &Model) -> Vec<Finding> {
     let store = Store::new(model, world.databases.clone(), vec![config(1)]);
     let findings = check(&store, model, soon()).await;
     let pool = store.pool(0);
-    assert_eq!(pool.metric().connections_opened.get(), 1, "the connection is left as it was");
+    assert_eq!(
+        pool.metric().connections_opened.get(),
+        1,
+        "the connection is left as it was"
+    );
     let errors = |findings: &[Finding]| {
-        findings.iter().filter(|finding| finding.severity == Severity::Error).cloned().collect::<Vec<_>>()
+        findings
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .cloned()
+            .collect::<Vec<_>>()
     };
-    assert_eq!(errors(&shape(&store, model, soon()).await), errors(&findings), "the cheap look sees every error");
+    assert_eq!(
+        errors(&shape(&store, model, soon()).await),
+        errors(&findings),
+        "the cheap look sees every error"
+    );
     let state = "select count(*) from pg_prepared_statements where name = 'sidequest_check'";
-    assert_eq!(crate::world::rows(pool, state).await.unwrap()[0].get::<_, i64>(0), 0);
+    assert_eq!(
+        crate::world::rows(pool, state).await.unwrap()[0].get::<_, i64>(0),
+        0
+    );
     findings
 }
 
 fn shown(findings: &[Finding]) -> Vec<String> {
     let one = |finding: &Finding| {
-        let Finding { severity, what, message, hint, .. } = finding;
-        format!("{severity:?} {what}: {message} | {}", hint.as_deref().unwrap_or("-"))
+        let Finding {
+            severity,
+            what,
+            message,
+            hint,
+            ..
+        } = finding;
+        format!(
+            "{severity:?} {what}: {message} | {}",
+            hint.as_deref().unwrap_or("-")
+        )
     };
     findings.iter().map(one).collect()
 }
@@ -55,14 +84,22 @@ const SCAN: &str = "it reads all 20000 rows of `events` for the ids it is asked 
 #[tokio::test]
 async fn an_index_makes_a_model_fine() {
     let index = format!("{TABLES}; create index on events (thing, at, key)");
-    let Some(world) = World::with(&index).await else { return };
-    let model = model_with("select * from events where thing = any($1)", "amount = \"float8\", note = \"text\"", OWN);
+    let Some(world) = World::with(&index).await else {
+        return;
+    };
+    let model = model_with(
+        "select * from events where thing = any($1)",
+        "amount = \"float8\", note = \"text\"",
+        OWN,
+    );
     assert_eq!(shown(&found(&world, &model).await), [""; 0]);
 }
 
 #[tokio::test]
 async fn a_missing_index_is_a_warning_with_the_index() {
-    let Some(world) = World::with(TABLES).await else { return };
+    let Some(world) = World::with(TABLES).await else {
+        return;
+    };
     for sql in [
         "select * from events where thing = any($1)",
         "select e.* from unnest($1::text[]) as ids (id) join events e on e.thing = ids.id",
@@ -80,7 +117,9 @@ async fn a_missing_index_is_a_warning_with_the_index() {
 #[tokio::test]
 async fn what_does_not_fit_is_named_with_its_place() {
     let index = format!("{TABLES}; create index on events (thing, at, key)");
-    let Some(world) = World::with(&index).await else { return };
+    let Some(world) = World::with(&index).await else {
+        return;
+    };
     for (sql, columns, expect) in [
         (
             "select *\nfrom events\nwhere thin = any($1)",
@@ -131,11 +170,22 @@ async fn what_does_not_fit_is_named_with_its_place() {
 #[tokio::test]
 async fn an_empty_database_says_what_is_missing() {
     let Some(world) = World::new().await else { return };
-    let model = model_with("select * from events where thing = any($1)", "note = \"text\"", OWN);
+    let model = model_with(
+        "select * from events where thing = any($1)",
+        "note = \"text\"",
+        OWN,
+    );
     let findings = found(&world, &model).await;
     assert_eq!(findings.len(), 3);
     for finding in &findings {
         assert!(finding.message.contains("does not exist (42P01)"), "{finding:?}");
-        assert!(finding.hint.as_deref().unwrap().contains("run `schema.sql` in it"), "{finding:?}");
+        assert!(
+            finding
+                .hint
+                .as_deref()
+                .unwrap()
+                .contains("run `schema.sql` in it"),
+            "{finding:?}"
+        );
     }
 }

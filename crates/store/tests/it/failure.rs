@@ -14,7 +14,11 @@ async fn a_backend_that_was_ended_is_replaced() {
     let Some(world) = World::new().await else { return };
     let pool = world.pool(1);
     let first = backend(&pool).await;
-    world.outside.execute("select pg_terminate_backend($1)", &[&first]).await.unwrap();
+    world
+        .outside
+        .execute("select pg_terminate_backend($1)", &[&first])
+        .await
+        .unwrap();
     let there = format!("select count(*) from pg_stat_activity where pid = {first}");
     while world.count(&there).await > 0 {}
     // The end may be seen by the pool or by the statement, but only once.
@@ -59,7 +63,11 @@ async fn a_server_that_dies_fails_soon_and_serves_again() {
     }
     let names = [NAME.to_owned()];
     let databases = std::sync::Arc::new(embedded::open(&embedded(Engine::Managed), &names).await.unwrap());
-    let config = Config { wait_max: Duration::from_secs(2), connect_max: Duration::from_secs(2), ..config(3) };
+    let config = Config {
+        wait_max: Duration::from_secs(2),
+        connect_max: Duration::from_secs(2),
+        ..config(3)
+    };
     let pool = Pool::new(NAME.to_owned(), config, databases.clone());
     pool.warm().await.unwrap();
     let pid = i32::try_from(databases.postgres_pids()[0]).unwrap();
@@ -68,12 +76,17 @@ async fn a_server_that_dies_fails_soon_and_serves_again() {
         rows(&pool, "select 1").await.unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), Signal::QUIT).unwrap();
     };
-    let (slow, ()) = timeout(Duration::from_secs(10), async { tokio::join!(slow, kill) }).await.unwrap();
+    let (slow, ()) = timeout(Duration::from_secs(10), async { tokio::join!(slow, kill) })
+        .await
+        .unwrap();
     assert!(slow.err().unwrap().is_unavailable());
     let died = Instant::now();
     let mut refused = false;
     loop {
-        match timeout(Duration::from_secs(5), rows(&pool, "select 1")).await.expect("nothing hangs") {
+        match timeout(Duration::from_secs(5), rows(&pool, "select 1"))
+            .await
+            .expect("nothing hangs")
+        {
             Ok(_) => break,
             Err(error) => {
                 assert!(error.is_unavailable(), "{error:?}");

@@ -1,5 +1,7 @@
 //! The store on a real PostgreSQL: one server a test process, a database of its own for each test.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, too")]
+
 mod cancel;
 mod check;
 mod failure;

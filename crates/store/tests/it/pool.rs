@@ -67,7 +67,12 @@ async fn a_warm_pool_opens_all_it_has() {
     let pool = world.pool(5);
     pool.warm().await.unwrap();
     assert_eq!(pool.metric().connections_opened.get(), 5);
-    assert_eq!(world.count("select count(*) from pg_stat_activity where datname = current_database()").await, 6);
+    assert_eq!(
+        world
+            .count("select count(*) from pg_stat_activity where datname = current_database()")
+            .await,
+        6
+    );
     let leases = join_all((0..5).map(|_| pool.get(soon()))).await;
     assert!(leases.iter().all(Result::is_ok));
     assert_eq!(pool.metric().connections_opened.get(), 5);
@@ -81,7 +86,12 @@ async fn instants_are_read_in_utc_and_text_is_exact() {
                execute format('alter database %I set datestyle to ''German''', current_database()); end $$";
     world.outside.batch_execute(set).await.unwrap();
     let pool = world.pool(1);
-    let row = &rows(&pool, "select '2013-01-02 03:04:05Z'::timestamptz::text, (0.1::float8 + 0.2)::text").await.unwrap()[0];
+    let row = &rows(
+        &pool,
+        "select '2013-01-02 03:04:05Z'::timestamptz::text, (0.1::float8 + 0.2)::text",
+    )
+    .await
+    .unwrap()[0];
     assert_eq!(row.get::<_, &str>(0), "2013-01-02 03:04:05+00");
     assert_eq!(row.get::<_, &str>(1), "0.30000000000000004");
 }
@@ -93,7 +103,11 @@ async fn a_statement_is_prepared_once_a_connection() {
     for _ in 0..10 {
         rows(&pool, "select 1 as prepared_once").await.unwrap();
     }
-    let prepared = rows(&pool, "select count(*) from pg_prepared_statements where statement like '%prepared_once'").await;
+    let prepared = rows(
+        &pool,
+        "select count(*) from pg_prepared_statements where statement like '%prepared_once'",
+    )
+    .await;
     assert_eq!(prepared.unwrap()[0].get::<_, i64>(0), 1);
     assert_eq!(pool.metric().statements.get(), 11);
     assert_eq!(pool.metric().rows.get(), 11);
@@ -101,13 +115,22 @@ async fn a_statement_is_prepared_once_a_connection() {
 
 #[tokio::test]
 async fn a_statement_whose_table_changed_is_prepared_anew() {
-    let Some(world) = World::with("create table t (a int); insert into t values (1)").await else { return };
+    let Some(world) = World::with("create table t (a int); insert into t values (1)").await else {
+        return;
+    };
     let pool = world.pool(1);
     rows(&pool, "select * from t").await.unwrap();
-    world.outside.batch_execute("alter table t add b text default 'x'").await.unwrap();
+    world
+        .outside
+        .batch_execute("alter table t add b text default 'x'")
+        .await
+        .unwrap();
     let error = rows(&pool, "select * from t").await.err().unwrap();
     assert!(!error.is_unavailable(), "{error}");
-    assert_eq!(rows(&pool, "select * from t").await.unwrap()[0].get::<_, &str>(1), "x");
+    assert_eq!(
+        rows(&pool, "select * from t").await.unwrap()[0].get::<_, &str>(1),
+        "x"
+    );
     rows(&pool, "deallocate all").await.unwrap();
     rows(&pool, "select * from t").await.err().unwrap();
     rows(&pool, "select * from t").await.unwrap();
@@ -119,9 +142,17 @@ async fn a_refused_statement_leaves_the_connection_as_it_was() {
     let Some(world) = World::new().await else { return };
     let pool = world.pool(1);
     let first = backend(&pool).await;
-    for sql in ["selec 1", "select nothing", "select 1/0 from generate_series(1, 10)", "select $1::int"] {
+    for sql in [
+        "selec 1",
+        "select nothing",
+        "select 1/0 from generate_series(1, 10)",
+        "select $1::int",
+    ] {
         let error = rows(&pool, sql).await.err().unwrap();
-        assert!(matches!(error, Error::Statement { .. }) && !error.is_deadline(), "{sql}");
+        assert!(
+            matches!(error, Error::Statement { .. }) && !error.is_deadline(),
+            "{sql}"
+        );
         assert!(!error.is_unavailable(), "{sql}");
         assert_eq!(backend(&pool).await, first, "{sql}");
     }

@@ -1,22 +1,13 @@
 //! What tests stand on: a database behind a pool, a model over it, and a look at what the server does.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use embedded::{
     Databases, Engine, External, Supervisor,
     testing::{TestDatabase, TestServer, temporary_directory},
 };
 use model::{file::Files, model::Model};
-use store::{
-    config::Config,
-    error::Error,
-    pool::Pool,
-    query::Run,
-};
+use store::{config::Config, error::Error, pool::Pool, query::Run};
 use tokio::time::Instant;
 use tokio_postgres::{Client, Row};
 
@@ -42,7 +33,10 @@ impl World {
         let database = server.database().await;
         let outside = database.connect().await;
         outside.batch_execute(sql).await.unwrap();
-        Some(World { databases: Arc::new(external(&database).await), outside })
+        Some(World {
+            databases: Arc::new(external(&database).await),
+            outside,
+        })
     }
 
     pub(crate) fn pool(&self, connections: usize) -> Pool {
@@ -73,7 +67,9 @@ impl World {
 
 async fn external(database: &TestDatabase<'_>) -> Databases {
     let mut config = embedded(Engine::Managed);
-    config.external.insert(NAME.to_owned(), External::Url(database.url.clone()));
+    config
+        .external
+        .insert(NAME.to_owned(), External::Url(database.url.clone()));
     embedded::open(&config, &[NAME.to_owned()]).await.unwrap()
 }
 
@@ -112,7 +108,14 @@ pub(crate) fn after_ms(ms: u64) -> Instant {
 /// A statement without parameters.
 pub(crate) async fn rows_until(pool: &Pool, sql: &str, deadline: Instant) -> Result<Vec<Row>, Error> {
     let sql = sql.into();
-    pool.rows(Run { what: "a test", sql: &sql, parameters: &[], deadline, abandoned: None }).await
+    pool.rows(Run {
+        what: "a test",
+        sql: &sql,
+        parameters: &[],
+        deadline,
+        abandoned: None,
+    })
+    .await
 }
 
 pub(crate) async fn rows(pool: &Pool, sql: &str) -> Result<Vec<Row>, Error> {

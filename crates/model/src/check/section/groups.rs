@@ -3,11 +3,12 @@
 use super::{Over, RENAME, member, members, unique, unknown_measure};
 use crate::{
     check::measure,
+    column::Type,
     declare::{self, Entry},
     diagnostic::{Report, Text},
     expression::function::FUNCTIONS,
     near,
-    section::{Groups, Named, Order, Shown, Top},
+    section::{DIMENSIONS_MAX, Groups, Named, Order, Shown, Top},
 };
 
 impl Over<'_> {
@@ -21,7 +22,11 @@ impl Over<'_> {
             report,
         );
         let filter = measure::predicate(self.declared.filter.as_ref(), &self.dataset.columns, report);
-        let top = self.declared.top.as_ref().map(|top| self.top(top, report));
+        let top = self
+            .declared
+            .top
+            .as_ref()
+            .map(|top| self.top(top, measures.as_deref(), report));
         Some(Groups {
             dataset: self.index,
             filter: filter?,
@@ -37,6 +42,15 @@ impl Over<'_> {
     fn dimensions(&self, report: &mut Report) -> Option<Vec<Shown>> {
         let shown = self.shown(&self.declared.by, report)?;
         let mut sound = true;
+        if shown.len() > DIMENSIONS_MAX {
+            let message = format!("{} dimensions: at most {DIMENSIONS_MAX}", shown.len());
+            report.fault(
+                &self.declared.span,
+                message,
+                "leave some out, or join them in the dataset's SQL",
+            );
+            sound = false;
+        }
         for (shown, entry) in shown.iter().zip(&self.declared.by) {
             let kind = self.dataset.columns.kind(shown.column);
             if !kind.is_dimension() {
@@ -49,7 +63,7 @@ impl Over<'_> {
         sound.then_some(shown)
     }
 
-    fn top(&self, declared: &declare::Top, report: &mut Report) -> Option<Top> {
+    fn top(&self, declared: &declare::Top, measures: Option<&[Named]>, report: &mut Report) -> Option<Top> {
         let text = declared.by.as_ref()?;
         if self.declared.by.is_empty() && self.declared.sound {
             report.fault(
@@ -61,6 +75,15 @@ impl Over<'_> {
         }
         let skipped = usize::from(text.starts_with('-'));
         let column = self.measure_named(text, skipped, report)?;
+        let ranked = measures.map(|named| named[column].measure.kind(&self.dataset.columns.list));
+        if matches!(ranked, Some(Type::Text | Type::Bool | Type::Uuid)) {
+            report.fault(
+                &text.span,
+                "`top` ranks by what is no number",
+                "rank by a measure that is a number or a time",
+            );
+            return None;
+        }
         Some(Top {
             by: Order {
                 column,

@@ -6,8 +6,10 @@ use super::*;
 
 fn tables(plan: &Value) -> String {
     let scans = scans(plan);
-    let shown: Vec<String> =
-        scans.iter().map(|scan| format!("{}({})", scan.table, scan.by.as_deref().unwrap_or("?"))).collect();
+    let shown: Vec<String> = scans
+        .iter()
+        .map(|scan| format!("{}({})", scan.table, scan.by.as_deref().unwrap_or("?")))
+        .collect();
     shown.join(" ")
 }
 
@@ -21,7 +23,10 @@ fn the_column_compared_with_the_ids_is_found() {
         ("(f.tailnum = ANY ($1))", "flights(tailnum)"),
         ("((f.tailnum)::text = ANY ($1))", "flights(tailnum)"),
         ("((f.tailnum)::text = ANY (($1)::text[]))", "flights(tailnum)"),
-        ("((f.origin = ANY ('{JFK,LGA}'::text[])) AND (f.tailnum = ANY ($1)))", "flights(tailnum)"),
+        (
+            "((f.origin = ANY ('{JFK,LGA}'::text[])) AND (f.tailnum = ANY ($1)))",
+            "flights(tailnum)",
+        ),
         ("(f.\"Tail Number\" = ANY ($1))", "flights(Tail Number)"),
         ("(upper(f.tailnum) = ANY ($1))", "flights(tailnum)"),
         ("(hashed SubPlan 1 has $1)", "flights(?)"),
@@ -37,5 +42,10 @@ fn a_scan_beside_an_index_on_the_ids_is_a_lookup() {
     let join = |other: Value| json!([{"Plan": {"Node Type": "Hash Join", "Plans": [other, lookup()]}}]);
     assert_eq!(tables(&join(index("(f.tailnum = ANY ($1))"))), "");
     assert_eq!(tables(&join(index("(f.tailnum = $10)"))), "flights(?)");
-    assert_eq!(tables(&join(json!({"Node Type": "Function Scan", "Function Call": "unnest($1)"}))), "flights(?)");
+    assert_eq!(
+        tables(&join(
+            json!({"Node Type": "Function Scan", "Function Call": "unnest($1)"})
+        )),
+        "flights(?)"
+    );
 }

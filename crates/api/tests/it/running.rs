@@ -1,0 +1,226 @@
+//! A server of one test, over databases of its own.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use analysis::{config::Strategy, engine::Engine};
+use api::{
+    config::{Config, Tls},
+    error::Error,
+    server::{self, Server},
+};
+use embedded::{External, Supervisor, testing::TestServer};
+use model::{check::check, file::Files, model::Model};
+use store::open::Store;
+use tokio::{sync::oneshot, task::JoinHandle};
+
+/// Things in the database; their keys are `t0000` to `t1999`.
+pub(crate) const THINGS: usize = 2000;
+
+const MODEL: &str = r#"
+name = "test"
+title = "Things"
+object = "things"
+[database.main]
+[collection.things]
+title = "Things"
+database = "main"
+key = "key"
+columns = { key = "text", name = "text", weight = "float8", maker = "int4", made = "date" }
+[collection.makers]
+title = "Makers"
+database = "main"
+key = "id"
+columns = { id = "int4", name = "text" }
+[dataset.events]
+database = "main"
+sql = "select thing, at, id, kind, size, note from events where thing = any($1) order by thing, at, id"
+object = "thing"
+time = "at"
+key = "id"
+columns = { thing = "text", at = "timestamptz", id = "int4", kind = "text", size = "int4", note = "text" }
+[dataset.events.measures]
+events = "count"
+mean = "mean(size, 1)"
+[[section]]
+name = "events"
+title = "All events"
+dataset = "events"
+rows = ["at", "kind", "size", "note"]
+[[section]]
+name = "by.kind"
+title = "Events by kind"
+dataset = "events"
+by = ["kind"]
+measures = ["events", "mean"]
+[[section]]
+name = "by.month"
+title = "Events by month"
+dataset = "events"
+series = "month"
+measures = ["events", "mean"]
+trend = "mean"
+gaps = true
+[[section]]
+name = "slow"
+title = "Takes its time"
+database = "main"
+sql = "select key as object, (select 'done'::text from pg_sleep(0.4)) as slept from things where key = any($1) order by key"
+object = { object = "text" }
+columns = { slept = "text" }
+single = true
+"#;
+
+const SCHEMA: &str = "
+create table makers (id int4 primary key, name text);
+insert into makers select n, 'maker ' || n from generate_series(1, 7) n;
+create table things (key text collate \"C\" primary key, name text, weight float8, maker int4, made date);
+insert into things select 't' || lpad(n::text, 4, '0'), 'thing \"' || n || '\"', case when n % 10 = 0 then null else n % 100 end,
+    n % 7 + 1, date '2013-01-01' + n from generate_series(0, 1999) n;
+create table events (id serial primary key, thing text collate \"C\", at timestamptz, kind text, size int4, note text);
+insert into events (thing, at, kind, size, note)
+    select 't' || lpad(n::text, 4, '0'), timestamptz '2013-01-01 00:00Z' + m * interval '11 days', 'k' || m % 3, m, repeat('x', 400)
+    from generate_series(0, 1999) n, generate_series(1, 20) m;
+create index on events (thing, at, id);
+";
+
+/// A server that runs until it is told to stop.
+pub(crate) struct Running {
+    pub(crate) api: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) model: Arc<Model>,
+    stop: Option<oneshot::Sender<()>>,
+    ended: JoinHandle<Result<(), Error>>,
+}
+
+/// Everything but sections that sleep.
+pub(crate) const QUICK: &str = "fields=events,by";
+
+pub(crate) fn config() -> Config {
+    Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        admin: Some("127.0.0.1:0".parse().unwrap()),
+        tls: Tls::Off,
+        allow_remote: false,
+        backlog: 1024,
+        connections_max: 100,
+        streams_max: 1000,
+        in_flight_max: 2000,
+        request_timeout: Duration::from_secs(20),
+        header_timeout: Duration::from_secs(5),
+        connection_age_max: Duration::from_secs(3600),
+        stall_max: Duration::from_secs(60),
+        drain_delay: Duration::from_millis(300),
+        drain_max: Duration::from_secs(20),
+        ids_max: 100,
+        fields_max: 20,
+        url_bytes_max: 8 * 1024,
+        header_bytes_max: 32 * 1024,
+        body_bytes_max: 1024,
+        page_limit: 50,
+        page_limit_max: 1000,
+        compression: true,
+    }
+}
+
+/// A bound server; none where no PostgreSQL is installed.
+pub(crate) async fn bind(config: Config) -> Option<(Result<Server, Error>, Arc<Model>)> {
+    let database = TestServer::shared().await?.database().await;
+    database.connect().await.batch_execute(SCHEMA).await.unwrap();
+    let external = BTreeMap::from([("main".to_owned(), External::Url(database.url.clone()))]);
+    let embedded = embedded::Config {
+        directory: PathBuf::from("/nonexistent"),
+        engine: embedded::Engine::Auto,
+        external,
+        search: Vec::new(),
+        search_known: false,
+        settings: Vec::new(),
+        sync: false,
+        supervisor: Supervisor::Direct,
+        connect_timeout: Duration::from_secs(10),
+    };
+    let model =
+        Arc::new(check(&Files::new([("model.toml", MODEL)])).unwrap_or_else(|faults| panic!("{faults}")));
+    let databases = Arc::new(embedded::open(&embedded, &["main".to_owned()]).await.unwrap());
+    let pool = store::config::Config {
+        connections: 3,
+        statement_timeout: None,
+        wait_max: Duration::from_secs(20),
+        connect_max: Duration::from_secs(10),
+    };
+    let store = Arc::new(Store::new(&model, databases, vec![pool]));
+    let engine = Engine::new(
+        Arc::clone(&model),
+        Arc::clone(&store),
+        analysis::config::Config {
+            strategy: Strategy::Fused,
+            batch_ids_max: 250,
+            batch_ids_min: 10,
+            waiting_max: 10_000,
+            ahead_max: 100,
+            keep_references: true,
+        },
+    );
+    Some((
+        server::bind(config, Arc::clone(&model), store, engine).await,
+        model,
+    ))
+}
+
+/// A running server; none where no PostgreSQL is installed.
+pub(crate) async fn start(change: impl FnOnce(&mut Config)) -> Option<Running> {
+    let mut config = config();
+    change(&mut config);
+    let (server, model) = bind(config).await?;
+    let server = server.unwrap();
+    let addresses = server.addresses();
+    let (stop, stopped) = oneshot::channel::<()>();
+    #[expect(clippy::disallowed_methods, reason = "the test's end is its join")]
+    let ended = tokio::spawn(server.run(async {
+        let _ = stopped.await;
+    }));
+    Some(Running {
+        api: addresses.api,
+        admin: addresses.admin.unwrap(),
+        model,
+        stop: Some(stop),
+        ended,
+    })
+}
+
+impl Running {
+    /// Tells it to end.
+    pub(crate) fn stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(mut self) -> Result<(), Error> {
+        self.stop();
+        self.ended.await.unwrap()
+    }
+
+    /// A metric without labels.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let text = crate::client::get(self.admin, "/metrics").await.text();
+        let line = text.lines().find(|line| line.split(' ').next() == Some(name));
+        line.unwrap_or_else(|| panic!("{name} in {text}"))
+            .rsplit(' ')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+
+    /// Waits until a metric is as it should be.
+    pub(crate) async fn until(&self, name: &str, holds: impl Fn(f64) -> bool) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            let value = self.metric(name).await;
+            if holds(value) {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{name} stays at {value}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
