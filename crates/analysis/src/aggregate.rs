@@ -6,7 +6,7 @@ use model::column::Type;
 
 use crate::{
     cell::{Cell, NULL_INTEGER, NULL_TEXT, float_order, is_null_float},
-    decimal,
+    decimal::{self, Decimal},
     layout::Aggregate,
     predicate::Masks,
     table::{Column, Table},
@@ -115,9 +115,7 @@ impl Grouped<'_> {
         }
         out.extend(self.per_cell(|cell| match (self.counts[cell], digits) {
             (0, _) => Cell::Null,
-            (all, Some(digits)) => {
-                Cell::Float(decimal::ratio(scratch.counts[cell].into(), all.into(), digits))
-            }
+            (all, Some(digits)) => ratio(scratch.counts[cell].into(), all, digits),
             (all, None) => Cell::Float(f64::from(scratch.counts[cell]) / f64::from(all)),
         }));
     }
@@ -183,9 +181,7 @@ impl Grouped<'_> {
                 self.sum_integers(values, scratch)?;
                 out.extend(self.per_cell(|cell| match (scratch.counts[cell], digits) {
                     (0, _) => Cell::Null,
-                    (n, Some(digits)) => {
-                        Cell::Float(decimal::ratio(scratch.sums[cell].into(), n.into(), digits))
-                    }
+                    (n, Some(digits)) => ratio(scratch.sums[cell], n, digits),
                     (n, None) => Cell::Float(scratch.sums[cell] as f64 / f64::from(n)),
                 }));
             }
@@ -418,6 +414,14 @@ impl Grouped<'_> {
 
 fn integer(value: u32) -> Cell {
     Cell::Integer(Type::Int8, value.into())
+}
+
+/// Rounded exactly where 64 bits hold it, else by way of a float.
+fn ratio(numerator: i64, denominator: u32, digits: u8) -> Cell {
+    match Decimal::ratio(numerator, denominator, digits) {
+        Some(decimal) => Cell::Decimal(decimal),
+        None => rounded(numerator as f64 / f64::from(denominator), Some(digits)),
+    }
 }
 
 fn rounded(value: f64, digits: Option<u8>) -> Cell {

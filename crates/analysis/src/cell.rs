@@ -3,6 +3,8 @@
 use model::column::Type;
 use store::value;
 
+use crate::decimal::Decimal;
+
 /// Null among integers and times. The neighbour of the smallest: that one is PostgreSQL's `-infinity`.
 pub(crate) const NULL_INTEGER: i64 = i64::MIN + 1;
 
@@ -24,6 +26,8 @@ pub(crate) enum Cell {
     Null,
     Integer(Type, i64),
     Float(f64),
+    /// Rounded exactly, and written without going through a float.
+    Decimal(Decimal),
     Float4(f32),
     /// A text of a column's dictionary: slot and code.
     Text(usize, u32),
@@ -36,6 +40,7 @@ impl Cell {
             Cell::Null | Cell::Text(..) => None,
             Cell::Integer(_, value) => Some(value as f64),
             Cell::Float(value) => Some(value),
+            Cell::Decimal(value) => Some(value.number()),
             Cell::Float4(value) => Some(f64::from(value)),
         }
     }
@@ -46,6 +51,7 @@ impl Cell {
             Cell::Null | Cell::Text(..) => out.extend_from_slice(b"null"),
             Cell::Integer(kind, number) => value::write_integer(kind, number, out),
             Cell::Float(number) => value::write_float(number, out),
+            Cell::Decimal(number) => number.write(out),
             Cell::Float4(number) => value::write_float4(number, out),
         }
     }

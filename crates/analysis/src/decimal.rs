@@ -1,15 +1,60 @@
 //! Rounding to decimals as PostgreSQL's `numeric` does: half away from zero.
 
-/// `numerator / denominator` rounded to `digits` decimals, exactly. The denominator is above zero.
-pub(crate) fn ratio(numerator: i128, denominator: i128, digits: u8) -> f64 {
-    let scale = 10i128.pow(u32::from(digits));
-    let magnitude = match numerator.unsigned_abs().checked_mul(2 * scale.unsigned_abs()) {
-        Some(doubled) => (doubled + denominator.unsigned_abs()) / (2 * denominator.unsigned_abs()),
-        // Beyond 2^126 no decimals are left to round.
-        None => return numerator as f64 / denominator as f64,
-    };
-    let rounded = magnitude as f64 / scale as f64;
-    if numerator < 0 { -rounded } else { rounded }
+/// A rounded number as it is written: `units / 10^digits`, exactly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Decimal {
+    units: i64,
+    digits: u8,
+}
+
+impl Decimal {
+    /// `numerator / denominator` rounded half away from zero; none beyond what 64 bits hold.
+    /// The denominator is above zero.
+    pub(crate) fn ratio(numerator: i64, denominator: u32, digits: u8) -> Option<Decimal> {
+        let scale = 10u64.checked_pow(u32::from(digits))?;
+        let doubled = numerator.unsigned_abs().checked_mul(2 * scale)?;
+        let denominator = u64::from(denominator);
+        let magnitude = i64::try_from(doubled.checked_add(denominator)? / (2 * denominator)).ok()?;
+        Some(Decimal {
+            units: if numerator < 0 { -magnitude } else { magnitude },
+            digits,
+        })
+    }
+
+    /// The nearest float.
+    pub(crate) fn number(self) -> f64 {
+        self.units as f64 / 10f64.powi(i32::from(self.digits))
+    }
+
+    /// Without trailing zeros, as the nearest float prints: `12.6`, `12`, `-0.05`.
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        let scale = 10u64.pow(u32::from(self.digits));
+        let magnitude = self.units.unsigned_abs();
+        // More digits than a float tells apart: the float's own form is the answer's.
+        if magnitude > 1 << 53 {
+            return store::value::write_float(self.number(), out);
+        }
+        if self.units < 0 {
+            out.push(b'-');
+        }
+        out.extend_from_slice(itoa::Buffer::new().format(magnitude / scale).as_bytes());
+        let mut fraction = magnitude % scale;
+        let mut digits = usize::from(self.digits);
+        if fraction == 0 {
+            return;
+        }
+        while fraction % 10 == 0 {
+            fraction /= 10;
+            digits -= 1;
+        }
+        out.push(b'.');
+        let at = out.len();
+        out.resize(at + digits, b'0');
+        for place in out[at..].iter_mut().rev() {
+            *place = b'0' + (fraction % 10) as u8;
+            fraction /= 10;
+        }
+    }
 }
 
 /// A float rounded to `digits` decimals by way of its 15 significant digits, as `round(x::numeric, n)` goes.

@@ -123,7 +123,9 @@ impl Engine {
             Strategy::Batched | Strategy::Fused => self.joined(id, &prepared, existence, deadline).await?,
         };
         self.0.metric.documents.add(1);
-        Ok(prepared.template.fill(id, &answers))
+        let mut document = prepared.template.fill(id, &answers);
+        document.timing.statements += u32::from(existence == Existence::Asked);
+        Ok(document)
     }
 
     /// Analyses of many objects that are known to exist, in the order given. Work is done for a bounded number

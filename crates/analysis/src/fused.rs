@@ -105,7 +105,6 @@ impl Fused<'_> {
         }
         let joined = references.matching(self.layout, &table, self.deadline).await?;
         let mut objects = Objects::new(self.layout, joined, Duration::ZERO, began);
-        objects.statements = 2;
         for row in &rows {
             objects.row(row, delivery);
         }
@@ -181,7 +180,8 @@ impl<'a> Objects<'a> {
                 ..Timing::default()
             },
             began,
-            statements: 1,
+            // Its own, and one for each reference; a reference that was kept is counted all the same.
+            statements: 1 + layout.joins.len() as u32,
             measured: Duration::ZERO,
         }
     }
