@@ -190,7 +190,7 @@ fn untidy_files_are_found() {
     assert_eq!(
         type_faults(&source(
             "a.rs",
-            "pub(crate) struct Context {\npub enum Engine {\ntrait Handler {"
+            "pub(crate) struct Context {\npub enum Engine {\ntrait Handler {\n    type Item = u8;"
         ))
         .len(),
         2
@@ -400,7 +400,8 @@ fn type_faults(source: &Source) -> Vec<String> {
         let keyword = words
             .iter()
             .position(|word| matches!(*word, "struct" | "enum" | "trait" | "type"));
-        let opens = line.trim_start().starts_with("pub") || keyword == Some(0);
+        // Indented, it is the type that a foreign trait asks for: `type Item = ..`.
+        let opens = line.starts_with("pub") || (keyword == Some(0) && !line.starts_with(' '));
         if let Some(name) = keyword.filter(|_| opens).and_then(|at| words.get(at + 1))
             && EMPTY_TYPES.contains(name)
         {

@@ -30,7 +30,7 @@ use crate::{
     site::Site,
 };
 
-/// What a browser sends at most at once of a body; ours receive few, so it is the client's speed that counts.
+/// What a client may send of one body, and of all bodies, before we have read it.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 /// Of one answer, what waits in h2 for the gathering buffer.

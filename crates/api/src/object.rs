@@ -6,12 +6,14 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use model::plan::Plan;
 use store::record;
+use tokio::time::timeout_at;
 
 use crate::{
     analysis,
     answer::Answer,
     call::Call,
     collection,
+    error::Rejection,
     list::{self, Listing},
     problem::Problem,
     site::Site,
@@ -48,10 +50,17 @@ async fn with_sections(site: &Arc<Site>, call: Call, plan: Plan) -> Result<Answe
     .await?;
     let next = listing.cut(&mut records, objects);
     let ids = records.iter().map(|record| Arc::clone(&record.key)).collect();
-    let mut documents = Box::pin(site.engine.documents(ids, Arc::new(plan), move || deadline));
+    let mut documents = Box::pin(
+        site.engine
+            .documents(ids, Arc::new(plan), site.config.request_timeout),
+    );
     let mut items: Vec<Bytes> = Vec::with_capacity(records.len());
     for record in &records {
-        match documents.next().await {
+        // All of the page in the request's time, not each of its objects in as much.
+        let document = timeout_at(deadline, documents.next()).await;
+        match document.map_err(|_| Rejection::Deadline {
+            after: site.config.request_timeout,
+        })? {
             Some((_, Ok(document))) => {
                 let head = list::item(record, objects, &listing.list.columns);
                 items.push(list::joined(&head, &document));

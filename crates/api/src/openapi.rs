@@ -49,7 +49,7 @@ pub fn document(model: &Model, limits: &Limits) -> Value {
             _ => {
                 paths.insert(
                     route.paths[0].to_owned(),
-                    path(model, limits, route, model.objects(), None),
+                    path(limits, route, model.objects(), None),
                 );
             }
         }
@@ -58,7 +58,7 @@ pub fn document(model: &Model, limits: &Limits) -> Value {
         for name in [Name::Collection, Name::Record] {
             let route = name.route();
             let at = route.paths[0].replace("{collection}", &collection.name);
-            paths.insert(at, path(model, limits, route, collection, Some(collection)));
+            paths.insert(at, path(limits, route, collection, Some(collection)));
         }
     }
     json!({
@@ -87,16 +87,10 @@ fn tags(model: &Model) -> Value {
     tags.into()
 }
 
-fn path(
-    model: &Model,
-    limits: &Limits,
-    route: &Route,
-    collection: &Collection,
-    of: Option<&Collection>,
-) -> Value {
+fn path(limits: &Limits, route: &Route, collection: &Collection, of: Option<&Collection>) -> Value {
     let mut parameters = path_parameters(route, collection);
     for parameter in route.parameters {
-        query_parameters(*parameter, route, model, collection, limits, &mut parameters);
+        query_parameters(*parameter, route, collection, limits, &mut parameters);
     }
     let tag = match (route.name, of) {
         (Name::OpenApi | Name::Docs | Name::Problem, _) => "server",
@@ -153,7 +147,6 @@ fn path_parameters(route: &Route, collection: &Collection) -> Vec<Value> {
 fn query_parameters(
     parameter: Parameter,
     route: &Route,
-    model: &Model,
     collection: &Collection,
     limits: &Limits,
     out: &mut Vec<Value>,
@@ -183,7 +176,6 @@ fn query_parameters(
                     json!({ "$ref": "#/components/schemas/Field" }),
                 ),
             };
-            let _ = model;
             add(
                 "fields",
                 about,

@@ -5,7 +5,8 @@
 //! one cannot have what the other lacks.
 
 use std::{
-    collections::BTreeMap, ffi::OsString, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration,
+    collections::BTreeMap, convert::Infallible, ffi::OsString, fmt, net::SocketAddr, path::PathBuf,
+    str::FromStr, time::Duration,
 };
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
@@ -340,19 +341,15 @@ impl FromStr for Admin {
 }
 
 impl FromStr for Named {
-    type Err = String;
+    type Err = Infallible;
 
-    /// The location is not repeated in the message: it may hold a password.
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
-            Some((name, location)) if !name.is_empty() && !location.is_empty() && !name.contains("://") => {
-                Ok(Named {
-                    name: name.to_owned(),
-                    location: location.to_owned(),
-                })
-            }
-            Some(_) | None => Err("give NAME=URL, where NAME is a database of the model".to_owned()),
-        }
+    /// Whatever does not fit is refused by `config`: clap would repeat it, and it may hold a password.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let (name, location) = text.split_once('=').unwrap_or(("", text));
+        Ok(Named {
+            name: name.to_owned(),
+            location: location.to_owned(),
+        })
     }
 }
 

@@ -169,8 +169,7 @@ impl Config {
             Some(path) => read_file(path).map_err(|error| Exit::Usage.because(error))?,
             None => Settings::default(),
         };
-        let databases = layered(&serve.settings.database, &environment.databases, &file.database)
-            .map_err(|error| Exit::Usage.because(error))?;
+        let databases = layered(&serve.settings.database, &environment.databases, &file.database)?;
         let settings = serve.settings.or(file);
         Self::from_settings(settings, databases, environment).map_err(|error| Exit::Usage.because(error))
     }
@@ -337,25 +336,35 @@ pub(crate) fn placed(
     options: &[Named],
     environment: &Environment,
 ) -> Result<BTreeMap<String, embedded::External>, Failure> {
-    layered(options, &environment.databases, &[]).map_err(|error| Exit::Usage.because(error))
+    layered(options, &environment.databases, &[])
 }
 
 fn layered(
     options: &[Named],
     variables: &[Named],
     file: &[Named],
-) -> anyhow::Result<BTreeMap<String, embedded::External>> {
+) -> Result<BTreeMap<String, embedded::External>, Failure> {
     let mut placed = BTreeMap::new();
     for layer in [file, variables, options] {
         let mut seen = Vec::new();
         for Named { name, location } in layer {
+            // The location is in no message: it may hold a password.
+            if name.is_empty() || name.contains("://") {
+                let what = anyhow!("place a database: one has no name");
+                return Err(Exit::Usage
+                    .because(what)
+                    .hint("give NAME=URL, where NAME is a database of the model"));
+            }
             if seen.contains(&name) {
-                bail!("place database {name:?}: it is given twice");
+                return Err(Exit::Usage.because(anyhow!("place database {name:?}: it is given twice")));
             }
             seen.push(name);
-            let location = location
-                .parse()
-                .with_context(|| format!("place database {name:?}"))?;
+            let location = location.parse().map_err(|error: embedded::Error| {
+                let hint = error.hint();
+                Exit::Usage
+                    .because(anyhow!(error).context(format!("place database {name:?}")))
+                    .hint(hint)
+            })?;
             placed.insert(name.clone(), location);
         }
     }

@@ -25,7 +25,6 @@ const DEPTH_MAX: usize = 8;
 #[include = "*.toml"]
 #[include = "*.sql"]
 #[include = "*.zst"]
-#[allow_missing = true]
 struct Demo;
 
 /// Where a model's files are.
@@ -57,9 +56,9 @@ impl Origin {
             Origin::Directory(directory) => directory_files(directory),
         };
         read.map(Files::new).map_err(|error| {
-            Exit::Model.because(error).hint(
-                "a model is a directory with a model.toml; `sidequest serve` alone shows one".to_owned(),
-            )
+            Exit::Model
+                .because(error)
+                .hint("a model is a directory with a model.toml; `sidequest serve` alone shows one")
         })
     }
 

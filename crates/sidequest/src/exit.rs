@@ -89,10 +89,33 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// Adds the next step, where there is one.
-    pub(crate) fn hint(self, hint: impl Into<Option<String>>) -> Self {
+    pub(crate) fn hint(self, hint: impl IntoHint) -> Self {
         Failure {
-            hint: hint.into(),
+            hint: hint.into_hint(),
             ..self
         }
+    }
+}
+
+/// What can stand as a hint: a sentence, or one that may be missing.
+pub(crate) trait IntoHint {
+    fn into_hint(self) -> Option<String>;
+}
+
+impl IntoHint for &str {
+    fn into_hint(self) -> Option<String> {
+        Some(self.to_owned())
+    }
+}
+
+impl IntoHint for String {
+    fn into_hint(self) -> Option<String> {
+        Some(self)
+    }
+}
+
+impl IntoHint for Option<String> {
+    fn into_hint(self) -> Option<String> {
+        self
     }
 }

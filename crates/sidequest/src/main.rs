@@ -47,7 +47,8 @@ fn parse() -> Result<CommandLine, clap::Error> {
 fn run(line: CommandLine) -> Result<Exit, Failure> {
     match line.command {
         None => {
-            console::result(command::reference::command_line().render_help().ansi());
+            // A reader that went away is no failure.
+            let _ = command::reference::command_line().print_help();
             Ok(Exit::Fine)
         }
         Some(Command::Serve(serve)) => command::serve::run(*serve),

@@ -12,11 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::{Statement, error::ErrorPosition};
 
 use self::subject::Subject;
-use crate::{
-    error::Error,
-    open::Store,
-    pool::{Lease, Running},
-};
+use crate::{error::Error, open::Store, pool::Lease};
 
 /// Something that a database says of the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,7 +139,7 @@ impl Desk {
 
     /// None: PostgreSQL refused it, which is a finding.
     async fn prepare(&mut self, subject: &Subject<'_>, sql: &str) -> Result<Option<Statement>, Error> {
-        self.lease.running = Running::Unseen;
+        self.lease.busy = true;
         let prepared = timeout_at(self.deadline, self.lease.client().prepare(sql)).await;
         let Ok(prepared) = prepared else {
             return Err(Error::Deadline {
@@ -151,7 +147,7 @@ impl Desk {
                 what: subject.what.clone(),
             });
         };
-        self.lease.running = Running::Nothing;
+        self.lease.busy = false;
         match prepared {
             Ok(statement) => Ok(Some(statement)),
             Err(source) if source.as_db_error().is_some() => {

@@ -5,7 +5,6 @@
 
 pub mod check;
 pub mod config;
-mod encoded;
 pub mod error;
 pub mod id;
 pub mod metric;

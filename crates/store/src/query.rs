@@ -4,19 +4,18 @@ use std::{
     future::{pending, poll_fn},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use futures_util::Stream;
 use postgres_types::{FromSql, ToSql, Type};
 use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_postgres::{Column, Row, Statement};
+use tokio_postgres::{Column, Row, RowStream, Statement};
 
 use crate::{
-    encoded::Encoded,
     error::Error,
-    pool::{Lease, Pool, Running},
+    pool::{Lease, Pool},
 };
 
 /// Resolves when nobody waits for the rows any more.
@@ -43,8 +42,8 @@ const ROWS_UNTIMED: u64 = 1024;
 /// A statement that runs. Dropped before its end, it is cancelled in the database.
 pub struct Query {
     lease: Lease,
+    stream: Pin<Box<RowStream>>,
     statement: Statement,
-    sql: Arc<str>,
     what: String,
     deadline: Pin<Box<Sleep>>,
     abandoned: Option<Abandoned>,
@@ -98,7 +97,7 @@ impl Pool {
 }
 
 impl Query {
-    /// Sends a statement on a connection. Its first row may take long, and is waited for by [`next`](Query::next).
+    /// Starts a statement on a connection. PostgreSQL answers when the first rows are there.
     pub async fn start(mut lease: Lease, mut run: Run<'_>) -> Result<Query, Error> {
         let database = lease.pool().database().to_owned();
         let failed = |source| Error::Statement {
@@ -113,23 +112,32 @@ impl Query {
         let prepared = in_time(lease.prepare(run.sql), Some(run.deadline), &mut run.abandoned).await;
         let statement = prepared.map_err(late)?.map_err(failed)?;
         lease.pool().metric().statements.add(1);
-        let parameters = Encoded::all(run.parameters, statement.params());
-        lease.send(statement.clone(), parameters);
-        let mut query = Query {
+        lease.busy = true;
+        let started = lease
+            .client()
+            .query_raw(&statement, run.parameters.iter().copied());
+        let stream = match in_time(started, Some(run.deadline), &mut run.abandoned)
+            .await
+            .map_err(late)?
+        {
+            Ok(stream) => stream,
+            Err(source) => {
+                // Refused before it ran: nothing is left on the connection to cancel.
+                lease.busy = false;
+                lease.forget_if_stale(run.sql, &source);
+                return Err(failed(source));
+            }
+        };
+        Ok(Query {
             lease,
+            stream: Box::pin(stream),
             statement,
-            sql: run.sql.clone(),
             what: run.what.to_owned(),
             deadline: Box::pin(sleep_until(run.deadline)),
             abandoned: run.abandoned,
             rows: 0,
             is_over: false,
-        };
-        // It is written to the connection when it is asked for the first time.
-        match poll_fn(|cx| Poll::Ready(query.poll_start(cx))).await {
-            Poll::Ready(Err(source)) => Err(query.failed(source)),
-            Poll::Ready(Ok(())) | Poll::Pending => Ok(query),
-        }
+        })
     }
 
     /// The columns of its rows.
@@ -154,10 +162,19 @@ impl Query {
             }
             Polled::End => {
                 self.is_over = true;
-                self.lease.running = Running::Nothing;
+                self.lease.busy = false;
                 Ok(None)
             }
-            Polled::Failed(source) => Err(self.failed(source)),
+            Polled::Failed(source) => {
+                self.is_over = true;
+                // PostgreSQL's error ends the statement. Any other, as a row that cannot be read, does not.
+                self.lease.busy = source.as_db_error().is_none();
+                Err(Error::Statement {
+                    database: self.database(),
+                    what: self.what.clone(),
+                    source,
+                })
+            }
             Polled::Late => {
                 self.is_over = true;
                 Err(Error::Deadline {
@@ -173,41 +190,13 @@ impl Query {
         if self.rows % ROWS_UNTIMED == ROWS_UNTIMED - 1 && self.is_late(cx) {
             return Poll::Ready(Polled::Late);
         }
-        match self.poll_row(cx) {
+        match self.stream.as_mut().poll_next(cx) {
+            Poll::Ready(Some(Ok(row))) => Poll::Ready(Polled::Row(row)),
+            Poll::Ready(Some(Err(source))) => Poll::Ready(Polled::Failed(source)),
+            Poll::Ready(None) => Poll::Ready(Polled::End),
             Poll::Pending if self.is_late(cx) => Poll::Ready(Polled::Late),
-            polled => polled,
+            Poll::Pending => Poll::Pending,
         }
-    }
-
-    fn poll_row(&mut self, cx: &mut Context<'_>) -> Poll<Polled> {
-        if let Err(source) = ready!(self.poll_start(cx)) {
-            return Poll::Ready(Polled::Failed(source));
-        }
-        let Running::Rows(rows) = &mut self.lease.running else {
-            return Poll::Ready(Polled::End);
-        };
-        Poll::Ready(match ready!(rows.as_mut().poll_next(cx)) {
-            Some(Ok(row)) => Polled::Row(row),
-            Some(Err(source)) => Polled::Failed(source),
-            None => Polled::End,
-        })
-    }
-
-    /// Waits for the first answer. The statement stays the lease's all the time, whoever leaves.
-    fn poll_start(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), tokio_postgres::Error>> {
-        let Running::Starting(starting) = &mut self.lease.running else {
-            return Poll::Ready(Ok(()));
-        };
-        match ready!(starting.as_mut().poll(cx)) {
-            Ok(rows) => self.lease.running = Running::Rows(Box::pin(rows)),
-            Err(source) => {
-                // Refused before it ran: nothing is left on the connection to cancel.
-                self.lease.running = Running::Nothing;
-                self.lease.forget_if_stale(&self.sql, &source);
-                return Poll::Ready(Err(source));
-            }
-        }
-        Poll::Ready(Ok(()))
     }
 
     fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
@@ -216,19 +205,6 @@ impl Query {
                 .abandoned
                 .as_mut()
                 .is_some_and(|abandoned| abandoned.as_mut().poll(cx).is_ready())
-    }
-
-    fn failed(&mut self, source: tokio_postgres::Error) -> Error {
-        self.is_over = true;
-        if source.as_db_error().is_some() {
-            // PostgreSQL's error ends the statement. Any other, as a row that cannot be read, does not.
-            self.lease.running = Running::Nothing;
-        }
-        Error::Statement {
-            database: self.database(),
-            what: self.what.clone(),
-            source,
-        }
     }
 
     fn database(&self) -> String {

@@ -97,8 +97,10 @@ async fn all_strategies_give_the_same_answer_over_generated_rows() {
         TestRng::deterministic_rng(RngAlgorithm::ChaCha),
     );
     let plan = world.plan();
+    let mut rows = 0;
     for round in 0..ROUNDS {
         let (orders, places) = ((orders(), places()).new_tree(&mut runner).unwrap()).current();
+        rows += orders.len();
         let mut sql = "truncate orders, places;".to_owned();
         for (table, rows) in [("orders", &orders), ("places", &places)] {
             if !rows.is_empty() {
@@ -123,6 +125,7 @@ async fn all_strategies_give_the_same_answer_over_generated_rows() {
             }
         }
     }
+    assert!(rows > 20 * ROUNDS, "the generated worlds are empty: {rows} rows");
 }
 
 /// Where two answers differ, floats by more than 1e-9 relative.

@@ -317,7 +317,9 @@ fn array(properties: Map<String, Value>) -> Value {
 }
 
 fn closed(properties: Map<String, Value>) -> Value {
-    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+    let mut schema = json!({ "type": "object", "properties": {}, "additionalProperties": false });
+    schema["properties"] = properties.into();
+    schema
 }
 
 /// All that `fields=` may name: columns, sections, paths above them, and members.

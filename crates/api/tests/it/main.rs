@@ -1,5 +1,7 @@
 //! The API over loopback, with real clients and a real PostgreSQL.
 
+#![expect(clippy::unwrap_used, reason = "a test says so by its panic")]
+
 mod client;
 mod running;
 

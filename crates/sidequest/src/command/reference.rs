@@ -63,8 +63,11 @@ pub(crate) fn run(page: Page) -> Result<Exit, Failure> {
 /// The names of variables stay out of `--help`, where one sentence says how they are formed, and the values
 /// that they have now even more so: one may be a secret.
 pub(crate) fn command_line() -> Command {
-    let with_defaults = |serve: Command| {
-        defaults().into_iter().fold(serve, |serve, (name, default)| {
+    let with_defaults = |command: Command| {
+        if command.get_name() != "serve" {
+            return command;
+        }
+        defaults().into_iter().fold(command, |serve, (name, default)| {
             serve.mut_arg(name, |argument| {
                 let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
                 argument.help(format!("{help} [default: {default}]"))
@@ -73,8 +76,7 @@ pub(crate) fn command_line() -> Command {
     };
     let hidden = |command: Command| command.mut_args(|argument| argument.hide_env(true));
     CommandLine::command()
-        .mut_subcommand("serve", with_defaults)
-        .mut_subcommands(move |command| hidden(command).mut_subcommands(hidden))
+        .mut_subcommands(move |command| hidden(with_defaults(command)).mut_subcommands(hidden))
 }
 
 fn cli() -> String {

@@ -15,8 +15,9 @@ const CONNECTIONS_MAX: usize = 8;
 const CONNECTIONS_ONE_BACKEND: usize = 2;
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
-/// PostgreSQL's own `max_connections`, and what it keeps for others beside our pools.
-const SERVER_CONNECTIONS: usize = 100;
+/// `embedded` gives its managed server so many; only pools that need more change that.
+const SERVER_CONNECTIONS: usize = 250;
+/// Beside our pools: psql, `check`, what PostgreSQL keeps for its superuser.
 const SERVER_CONNECTIONS_SPARE: usize = 20;
 
 /// Two groups of 250 over two connections answered 500 objects soonest.
@@ -139,7 +140,12 @@ impl Config {
 impl Databases {
     /// Of what starts or reaches them; `connections` are those of all pools together.
     pub(crate) fn embedded(&self, connections: usize) -> embedded::Config {
-        let server_connections = SERVER_CONNECTIONS.max(connections + SERVER_CONNECTIONS_SPARE);
+        let needed = connections + SERVER_CONNECTIONS_SPARE;
+        let settings = if needed > SERVER_CONNECTIONS {
+            vec![("max_connections".to_owned(), needed.to_string())]
+        } else {
+            Vec::new()
+        };
         embedded::Config {
             directory: self.directory.clone(),
             engine: match self.engine {
@@ -150,7 +156,7 @@ impl Databases {
             external: self.placed.clone(),
             search: self.search.clone(),
             search_known: true,
-            settings: vec![("max_connections".to_owned(), server_connections.to_string())],
+            settings,
             sync: true,
             supervisor: embedded::Supervisor::SelfExe {
                 arguments: vec!["__postgres".to_owned()],

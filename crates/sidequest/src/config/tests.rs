@@ -31,7 +31,7 @@ fn refusal(options: &[&str]) -> String {
     let failure =
         Config::resolve(serve(options), &environment()).expect_err("the options do not fit together");
     assert_eq!(failure.exit, Exit::Usage);
-    format!("{:#}", failure.error)
+    format!("{:#} {}", failure.error, failure.hint.unwrap_or_default())
 }
 
 /// A configuration file that is removed with the test.
@@ -145,8 +145,19 @@ fn what_does_not_fit_together_is_refused() {
 
 #[test]
 fn a_mistyped_url_is_not_repeated() {
-    let message = refusal(&["--database", "fleet=secret"]);
-    assert!(!message.contains("secret"), "{message}");
+    for mistyped in [
+        "fleet=secret",
+        "postgres://me:secret@localhost/shop",
+        "secret",
+        "=secret",
+    ] {
+        let message = refusal(&["--database", mistyped]);
+        assert!(!message.contains("secret"), "{message}");
+        assert!(
+            message.contains("NAME=") || message.contains("managed"),
+            "{message}"
+        );
+    }
 }
 
 #[test]

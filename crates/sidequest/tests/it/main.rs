@@ -1,1 +1,9 @@
-//! The binary from outside: exit code, stdout, stderr.
+//! The binary from outside: exit codes, stdout, stderr, and what it answers over HTTP.
+
+mod binary;
+mod check;
+mod line;
+mod openapi;
+mod pages;
+mod serve;
+mod skip;

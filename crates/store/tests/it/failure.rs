@@ -39,7 +39,7 @@ async fn a_backend_that_is_ended_amid_a_statement_fails_that_one_alone() {
     let pool = world.pool(1);
     backend(&pool).await;
     let end = async {
-        world.until_active(1).await;
+        world.until_asleep().await;
         let end = "select pg_terminate_backend(pid) from pg_stat_activity \
                    where datname = current_database() and state = 'active' and pid <> pg_backend_pid()";
         world.outside.execute(end, &[]).await.unwrap();

@@ -130,7 +130,7 @@ async fn both_ways_and_all_compressions_give_the_same_rows() {
             let told = RefCell::new(Vec::new());
             let tell = |progress: Progress<'_>| {
                 told.borrow_mut()
-                    .push((progress.bytes_read, progress.bytes_total, progress.rows))
+                    .push((progress.bytes_read, progress.bytes_total, progress.rows));
             };
             let seeded = filled(&world, &model, way, &files, &tell).await.unwrap().unwrap();
             assert_eq!(seeded.tables, [("things".to_owned(), 4)]);

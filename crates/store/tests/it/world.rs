@@ -60,8 +60,11 @@ impl World {
         .await
     }
 
-    pub(crate) async fn until_active(&self, active: i64) {
-        while self.active().await != active {}
+    /// Waits until somebody's `pg_sleep` runs.
+    pub(crate) async fn until_asleep(&self) {
+        let asleep = "select count(*) from pg_stat_activity \
+                      where datname = current_database() and wait_event = 'PgSleep'";
+        while self.count(asleep).await == 0 {}
     }
 }
 

@@ -1,0 +1,1 @@
+select id, tailnum, scheduled, delay from flights where tailnum = any($1)

@@ -1,0 +1,2 @@
+create index on orders (customer, placed, id);
+analyze;
