@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use model::column::Type;
 use store::value::write_text;
 
 use crate::{batch::Answer, layout::label};
@@ -56,7 +57,11 @@ impl Timing {
 
 /// How fragments become a document.
 #[derive(Debug)]
-pub(crate) struct Template(Vec<Step>);
+pub(crate) struct Template {
+    steps: Vec<Step>,
+    /// The tracked key is a number, and is written as one.
+    numeric: bool,
+}
 
 #[derive(Debug)]
 enum Step {
@@ -67,7 +72,10 @@ enum Step {
 
 impl Template {
     /// Paths in declared order, siblings together, each with the place of its fragment.
-    pub(crate) fn new<'a>(paths: impl Iterator<Item = (&'a [String], (usize, usize))>) -> Template {
+    pub(crate) fn new<'a>(
+        key: Type,
+        paths: impl Iterator<Item = (&'a [String], (usize, usize))>,
+    ) -> Template {
         let mut steps = Vec::new();
         let mut open: &[String] = &[];
         // Inside the root an id stands before the first member, so every member begins with a comma there.
@@ -95,19 +103,26 @@ impl Template {
         }
         text.extend(std::iter::repeat_n(b'}', open.len() + 1));
         steps.push(Step::Literal(text));
-        Template(steps)
+        Template {
+            steps,
+            numeric: key.is_integer(),
+        }
     }
 
     /// Puts the document together.
     pub(crate) fn fill(&self, id: &str, answers: &[Answer]) -> Document {
         let size = answers.iter().map(Answer::len).sum::<usize>();
-        let mut body = Vec::with_capacity(size + 64 * self.0.len() + id.len());
+        let mut body = Vec::with_capacity(size + 64 * self.steps.len() + id.len());
         body.extend_from_slice(b"{\"id\":");
-        write_text(id, &mut body);
+        if self.numeric {
+            body.extend_from_slice(id.as_bytes());
+        } else {
+            write_text(id, &mut body);
+        }
         let tail = body.len();
         let mut timing = Timing::default();
         answers.iter().for_each(|answer| timing.join(answer.timing));
-        for step in &self.0 {
+        for step in &self.steps {
             match step {
                 Step::Literal(text) => body.extend_from_slice(text),
                 Step::Fragment(source, part) => body.extend_from_slice(answers[*source].fragment(*part)),

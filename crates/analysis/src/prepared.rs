@@ -81,7 +81,7 @@ impl Prepared {
             .map(|part| part.section.path.as_slice())
             .zip(places);
         Prepared {
-            template: Template::new(paths),
+            template: Template::new(model.objects().key_type(), paths),
             sources: groups
                 .into_iter()
                 .map(|(key, sections)| Arc::new(SourcePlan::new(model, key, sections)))

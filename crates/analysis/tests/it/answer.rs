@@ -39,7 +39,7 @@ async fn a_document_holds_its_sections_nested_in_declared_order() {
     .unwrap();
     let body = text(&document(&engine, "1", &plan).await.unwrap());
     let expect = concat!(
-        r#"{"id":"1","lists":{"dearest":[{"id":13,"cost":null},{"id":11,"cost":20.5},{"id":10,"cost":10}],"#,
+        r#"{"id":1,"lists":{"dearest":[{"id":13,"cost":null},{"id":11,"cost":20.5},{"id":10,"cost":10}],"#,
         r#""unpaid":[{"id":11,"city":"Oslo"}]},"#,
         r#""by":{"city":[{"city":"Oslo","orders":2,"cheap":1},{"city":"a \"b\"","orders":1,"cheap":0},"#,
         r#"{"city":null,"orders":1,"cheap":0}],"#,
@@ -75,7 +75,7 @@ async fn an_object_without_rows_has_every_section_and_an_unknown_one_is_not_foun
         .unwrap();
         let body = text(&document(&engine, "2", &plan).await.unwrap());
         let expect = concat!(
-            r#"{"id":"2","orders":[],"total":{"orders":0,"units":null,"cities":0},"#,
+            r#"{"id":2,"orders":[],"total":{"orders":0,"units":null,"cities":0},"#,
             r#""by":{"city":[]},"namesakes":[]}"#
         );
         assert_eq!(body, expect, "{strategy:?}");
@@ -104,6 +104,6 @@ async fn a_row_that_does_not_fit_fails_its_object_alone() {
     let engine = world.engine(Strategy::Fused);
     let plan = Plan::fields(&world.model, &["total.mean_big"]).unwrap();
     let (one, three) = tokio::join!(document(&engine, "1", &plan), document(&engine, "3", &plan));
-    assert_eq!(text(&one.unwrap()), r#"{"id":"1","total":{"mean_big":34}}"#);
+    assert_eq!(text(&one.unwrap()), r#"{"id":1,"total":{"mean_big":34}}"#);
     assert!(matches!(three, Err(Error::Row { .. })));
 }

@@ -67,7 +67,7 @@ async fn five_hundred_at_once_need_at_most_eight_statements_a_source() {
     }))
     .await;
     for (id, document) in ids.iter().zip(&documents) {
-        assert!(text(document).starts_with(&format!("{{\"id\":\"{id}\",")));
+        assert!(text(document).starts_with(&format!("{{\"id\":{id},")));
     }
     let statements = world.statements() - before;
     assert!(statements <= 5 * 8, "{statements} statements");

@@ -3,6 +3,7 @@
 mod binary;
 mod check;
 mod line;
+mod load;
 mod openapi;
 mod pages;
 mod serve;

@@ -153,7 +153,7 @@ fn no_postgresql_outlives_us() {
     }
 }
 
-fn children(pid: u32) -> Vec<u32> {
+pub(crate) fn children(pid: u32) -> Vec<u32> {
     let listed = std::fs::read_dir(format!("/proc/{pid}/task")).expect("our own child is in /proc");
     let mut children = Vec::new();
     for task in listed.flatten() {

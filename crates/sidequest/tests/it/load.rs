@@ -1,0 +1,187 @@
+//! The demo under load: the strategies agree, nothing in flight is lost, and a database that dies is
+//! waited for.
+
+use std::{
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+
+use crate::{
+    binary::{Directory, Serving, get, send},
+    serve::children,
+    skip,
+};
+
+/// Clients at once.
+const CLIENTS: usize = 8;
+
+#[test]
+fn every_strategy_gives_the_same_bytes_and_one_connection_never_ends() {
+    const NAME: &str = "load::every_strategy_gives_the_same_bytes_and_one_connection_never_ends";
+    if skip::program("initdb", NAME).is_none() {
+        return;
+    }
+    let data = Directory::new();
+    let start = |strategy: &str| {
+        Serving::start(&[
+            "--engine",
+            "managed",
+            "--data",
+            data.text(),
+            "--request-timeout",
+            "5m",
+            "--strategy",
+            strategy,
+        ])
+    };
+    let fused = start("fused");
+    let (status, whole) = fused.get("/api/v1/objects/analysis");
+    assert_eq!(status, 200);
+    let some: Vec<String> = ids(&whole).into_iter().step_by(60).collect();
+    let path = format!("/api/v1/objects/analysis?ids={}", some.join(","));
+    let (_, sample) = fused.get(&path);
+    h2load(&fused, NAME);
+    drop(fused);
+
+    let batched = start("batched");
+    let (status, same) = batched.get("/api/v1/objects/analysis");
+    assert_eq!(status, 200);
+    assert!(whole == same, "fused and batched differ");
+    drop(batched);
+
+    // 50 statements an object, one after the other: a sample is enough to wait for.
+    let each = start("each");
+    let (status, same) = each.get(&path);
+    assert_eq!(status, 200);
+    assert!(sample == same, "fused and each differ");
+}
+
+/// Far beyond the thousand requests after which a proxy would have closed it.
+fn h2load(server: &Serving, test: &str) {
+    let Some(program) = skip::program("h2load", test) else {
+        return;
+    };
+    let url = format!("http://{}/api/v1/objects/N14228", server.address);
+    let output = Command::new(program)
+        .args(["-n", "20000", "-c", "1", "-m", "100", &url])
+        .output()
+        .expect("h2load runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("20000 succeeded, 0 failed, 0 errored"), "{said}");
+}
+
+#[test]
+fn nothing_in_flight_is_lost_when_told_to_stop() {
+    if skip::program("initdb", "load::nothing_in_flight_is_lost_when_told_to_stop").is_none() {
+        return;
+    }
+    let data = Directory::new();
+    let server = Serving::start(&["--engine", "managed", "--data", data.text()]);
+    let (address, pid) = (server.address, server.pid());
+    let (answered, refused) = thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                scope.spawn(move || {
+                    let mut answered = 0;
+                    loop {
+                        // A refused connection is the end; a connection that was taken must be answered whole.
+                        match get(address, "/api/v1/objects/N14228/analysis") {
+                            Ok((200, body)) if body.ends_with('}') => answered += 1,
+                            Ok((status, body)) => panic!("{status} {body:.300}"),
+                            Err(error) => return (answered, error.kind()),
+                        }
+                    }
+                })
+            })
+            .collect();
+        while get(address, "/api/v1/objects?limit=1").is_err() {}
+        thread::sleep(Duration::from_millis(500));
+        send(pid, Signal::TERM);
+        let ends: Vec<_> = clients
+            .into_iter()
+            .map(|client| client.join().expect("a client"))
+            .collect();
+        (
+            ends.iter().map(|end| end.0).sum::<usize>(),
+            ends.iter().map(|end| end.1).collect::<Vec<_>>(),
+        )
+    });
+    assert!(answered > CLIENTS, "{answered} answered");
+    for kind in refused {
+        assert_eq!(kind, std::io::ErrorKind::ConnectionRefused);
+    }
+    assert_eq!(server.stop(Signal::TERM).0, Some(0));
+}
+
+#[test]
+fn a_database_that_dies_under_load_is_waited_for() {
+    if skip::program("initdb", "load::a_database_that_dies_under_load_is_waited_for").is_none() {
+        return;
+    }
+    let data = Directory::new();
+    let server = Serving::start(&[
+        "--engine",
+        "managed",
+        "--data",
+        data.text(),
+        "--request-timeout",
+        "5s",
+    ]);
+    let address = server.address;
+    let stop = AtomicBool::new(false);
+    let statuses = thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut statuses = Vec::new();
+                    while !stop.load(Ordering::Relaxed) {
+                        let began = Instant::now();
+                        let (status, _) = get(address, "/api/v1/objects/N14228/analysis").expect("an answer");
+                        assert!(
+                            began.elapsed() < Duration::from_secs(20),
+                            "it hangs: {:?}",
+                            began.elapsed()
+                        );
+                        statuses.push(status);
+                    }
+                    statuses
+                })
+            })
+            .collect();
+        let answers = |wanted: u16| {
+            let until = Instant::now() + Duration::from_secs(60);
+            while get(address, "/api/v1/objects?limit=1").expect("an answer").0 != wanted {
+                assert!(Instant::now() < until, "no {wanted}");
+            }
+        };
+        answers(200);
+        send(children(server.pid())[0], Signal::KILL);
+        answers(503);
+        answers(200);
+        stop.store(true, Ordering::Relaxed);
+        clients
+            .into_iter()
+            .flat_map(|client| client.join().expect("a client"))
+            .collect::<Vec<u16>>()
+    });
+    assert!(statuses.contains(&200));
+    assert!(
+        statuses.iter().all(|status| [200, 503].contains(status)),
+        "{statuses:?}"
+    );
+    let (status, _) = server.get("/api/v1/objects/N14228/analysis");
+    assert_eq!(status, 200, "without a restart");
+}
+
+/// The ids of an array of analyses.
+fn ids(body: &str) -> Vec<String> {
+    let documents: Vec<serde_json::Value> = serde_json::from_str(body).expect("an array");
+    documents
+        .iter()
+        .filter_map(|document| document["id"].as_str().map(str::to_owned))
+        .collect()
+}
