@@ -112,7 +112,12 @@ fn nothing_in_flight_is_lost_when_told_to_stop() {
     });
     assert!(answered > CLIENTS, "{answered} answered");
     for kind in refused {
-        assert_eq!(kind, std::io::ErrorKind::ConnectionRefused);
+        // Reset: the kernel had taken the connection, nobody had accepted it when the listener closed.
+        let ends = [
+            std::io::ErrorKind::ConnectionRefused,
+            std::io::ErrorKind::ConnectionReset,
+        ];
+        assert!(ends.contains(&kind), "{kind:?}");
     }
     assert_eq!(server.stop(Signal::TERM).0, Some(0));
 }
