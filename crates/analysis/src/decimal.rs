@@ -37,7 +37,7 @@ impl Decimal {
         if self.units < 0 {
             out.push(b'-');
         }
-        out.extend_from_slice(itoa::Buffer::new().format(magnitude / scale).as_bytes());
+        store::value::write_number((magnitude / scale) as i64, out);
         let mut fraction = magnitude % scale;
         let mut digits = usize::from(self.digits);
         if fraction == 0 {
@@ -61,6 +61,12 @@ impl Decimal {
 pub(crate) fn round(value: f64, digits: u8) -> f64 {
     if !value.is_finite() || value == 0.0 {
         return value;
+    }
+    // Far enough from a tie, 15 digits and 17 round alike: no text is needed.
+    let scale = 10f64.powi(i32::from(digits));
+    let scaled = value.abs() * scale;
+    if scaled < 1e9 && (scaled.fract() - 0.5).abs() > 1e-5 {
+        return scaled.round().copysign(value) / scale;
     }
     let text = format!("{:.14e}", value.abs());
     let Some((mantissa, exponent)) = text.split_once('e') else {

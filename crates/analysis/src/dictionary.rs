@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use store::value::write_text;
 
-use crate::cell::NULL_TEXT;
+use crate::{cell::NULL_TEXT, piece::Piece};
 
 type Codes = HashMap<Box<str>, u32, BuildHasherDefault<FxHasher>>;
 
@@ -17,7 +17,7 @@ pub(crate) struct Dictionary {
     codes: Codes,
     texts: Vec<Box<str>>,
     /// The texts as JSON strings.
-    json: Vec<Box<[u8]>>,
+    json: Vec<Piece>,
     /// Rows often repeat the text of the row before.
     last: u32,
 }
@@ -49,7 +49,7 @@ impl Dictionary {
                 let mut json = Vec::with_capacity(text.len() + 2);
                 write_text(text, &mut json);
                 self.texts.push(text.into());
-                self.json.push(json.into());
+                self.json.push(Piece::new(&json));
                 self.codes.insert(text.into(), code);
                 code
             }
@@ -66,7 +66,8 @@ impl Dictionary {
         &self.texts[code as usize]
     }
 
-    pub(crate) fn json(&self, code: u32) -> &[u8] {
+    #[inline]
+    pub(crate) fn json(&self, code: u32) -> &Piece {
         &self.json[code as usize]
     }
 

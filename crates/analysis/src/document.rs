@@ -90,13 +90,13 @@ impl Template {
             }
             for parent in &parents[common..] {
                 comma(&mut text, first);
-                text.extend_from_slice(&label(parent));
+                label(parent).write(&mut text);
                 text.push(b'{');
                 first = true;
             }
             comma(&mut text, first);
             first = false;
-            text.extend_from_slice(&label(name));
+            label(name).write(&mut text);
             steps.push(Step::Literal(std::mem::take(&mut text)));
             steps.push(Step::Fragment(place.0, place.1));
             open = parents;

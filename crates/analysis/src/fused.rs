@@ -25,7 +25,7 @@ use crate::{
     predicate::Masks,
     reference::{Reference, References},
     rows,
-    series::{self, Point},
+    series::{self, Points},
     table::{Misfit, Table},
 };
 
@@ -153,6 +153,7 @@ struct Workspace {
     bucketed: Vec<Bucketed>,
     groups: Groups,
     order: Vec<u32>,
+    points: Points,
     /// The size of the last fragments: the next are likely alike.
     size: usize,
 }
@@ -305,29 +306,19 @@ impl Workspace {
         };
         let cells = (bucketed.codes.as_slice(), bucketed.buckets.len());
         let (touched, results) = self.groups.over(&work.measures, &source, selection, cells)?;
-        let points: Vec<Point> = touched
-            .iter()
-            .enumerate()
-            .map(|(at, cell)| {
-                let mut members = Vec::new();
-                let mut numbers = Vec::with_capacity(work.measures.len());
-                for (measure, (label, _)) in work.measures.iter().enumerate() {
-                    let value = results[measure * touched.len() + at];
-                    if measure > 0 {
-                        members.push(b',');
+        self.points.clear(work.measures.len());
+        for (at, cell) in touched.iter().enumerate() {
+            self.points
+                .push(bucketed.buckets[*cell as usize], |members, numbers| {
+                    for (measure, (label, _)) in work.measures.iter().enumerate() {
+                        let value = results[measure * touched.len() + at];
+                        label.write(members);
+                        table.write_cell(value, members);
+                        numbers.push(value.number());
                     }
-                    members.extend_from_slice(label);
-                    table.write_cell(value, &mut members);
-                    numbers.push(value.number());
-                }
-                Point {
-                    bucket: bucketed.buckets[*cell as usize],
-                    members,
-                    numbers,
-                }
-            })
-            .collect();
-        series::write(&work.shape, &points, out);
+                });
+        }
+        series::write(&work.shape, &self.points, out);
         Ok(())
     }
 }

@@ -201,9 +201,8 @@ impl Groups {
             key /= width;
         }
         for (at, (label, _)) in work.by.iter().enumerate() {
-            out.extend_from_slice(label);
+            label.write(out);
             table.write_cell(dimensions[at].values[codes[at]], out);
-            out.push(b',');
         }
         self.write_measures(work, table, group, out);
     }
@@ -211,10 +210,7 @@ impl Groups {
     fn write_measures(&self, work: &GroupsWork, table: &Table, group: usize, out: &mut Vec<u8>) {
         let groups = self.touched.len();
         for (at, (label, _)) in work.measures.iter().enumerate() {
-            if at > 0 {
-                out.push(b',');
-            }
-            out.extend_from_slice(label);
+            label.write(out);
             table.write_cell(self.results[at * groups + group], out);
         }
     }

@@ -12,7 +12,7 @@ use model::{
 };
 use store::value::write_text;
 
-use crate::{bucket::Clock, predicate::Test, sql};
+use crate::{bucket::Clock, piece::Piece, predicate::Test, sql};
 
 /// A column of the table.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +72,7 @@ pub(crate) enum Aggregate {
 }
 
 /// A name as it is written before its value: `"month":`.
-pub(crate) type Label = Box<[u8]>;
+pub(crate) type Label = Piece;
 
 /// A section, ready to be computed.
 #[derive(Debug)]
@@ -191,7 +191,8 @@ impl<'a> Planner<'a> {
                 columns: rows
                     .columns
                     .iter()
-                    .map(|shown| (label(&shown.name), self.slot(shown.column)))
+                    .enumerate()
+                    .map(|(at, shown)| (member(&shown.name, at == 0), self.slot(shown.column)))
                     .collect(),
                 order: rows
                     .order
@@ -202,14 +203,19 @@ impl<'a> Planner<'a> {
             }),
             Kind::Groups(groups) => Work::Groups(GroupsWork {
                 filter: self.filter(&groups.filter),
-                by: groups.by.iter().map(|shown| self.dimension(shown)).collect(),
-                measures: self.measures(&groups.measures),
+                by: groups
+                    .by
+                    .iter()
+                    .enumerate()
+                    .map(|(at, shown)| self.dimension(shown, at == 0))
+                    .collect(),
+                measures: self.measures(&groups.measures, groups.by.is_empty()),
                 top: groups.top,
             }),
             Kind::Series(series) => Work::Series(SeriesWork {
                 filter: self.filter(&series.filter),
                 clock: self.clock(series.every, &series.zone),
-                measures: self.measures(&series.measures),
+                measures: self.measures(&series.measures, false),
                 shape: SeriesShape::new(self.model, series),
             }),
             Kind::Own(_) => unreachable!("a section of own SQL is a source of its own"),
@@ -281,7 +287,7 @@ impl<'a> Planner<'a> {
         Some(self.predicates.len() - 1)
     }
 
-    fn dimension(&mut self, shown: &Shown) -> (Label, usize) {
+    fn dimension(&mut self, shown: &Shown, first: bool) -> (Label, usize) {
         let slot = self.slot(shown.column);
         let at = self
             .dimensions
@@ -291,7 +297,7 @@ impl<'a> Planner<'a> {
                 self.dimensions.push(slot);
                 self.dimensions.len() - 1
             });
-        (label(&shown.name), at)
+        (member(&shown.name, first), at)
     }
 
     fn clock(&mut self, every: Every, zone: &str) -> usize {
@@ -304,10 +310,17 @@ impl<'a> Planner<'a> {
         self.clocks.len() - 1
     }
 
-    fn measures(&mut self, measures: &[Named]) -> Vec<(Label, Aggregate)> {
+    /// `leading`: the first measure is the first member of its object.
+    fn measures(&mut self, measures: &[Named], leading: bool) -> Vec<(Label, Aggregate)> {
         measures
             .iter()
-            .map(|named| (label(&named.name), self.aggregate(&named.measure)))
+            .enumerate()
+            .map(|(at, named)| {
+                (
+                    member(&named.name, leading && at == 0),
+                    self.aggregate(&named.measure),
+                )
+            })
             .collect()
     }
 
@@ -386,8 +399,21 @@ impl SeriesShape {
 
 /// `"name":`
 pub(crate) fn label(name: &str) -> Label {
+    Piece::new(&named(name))
+}
+
+/// `"name":` for the first member of an object, `,"name":` for the others.
+pub(crate) fn member(name: &str, first: bool) -> Label {
+    let mut bytes = named(name);
+    if !first {
+        bytes.insert(0, b',');
+    }
+    Piece::new(&bytes)
+}
+
+fn named(name: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(name.len() + 3);
     write_text(name, &mut bytes);
     bytes.push(b':');
-    bytes.into()
+    bytes
 }

@@ -20,6 +20,7 @@ mod layout;
 pub mod measure;
 pub mod metric;
 mod own;
+mod piece;
 mod predicate;
 mod prepared;
 mod pushdown;

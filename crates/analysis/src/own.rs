@@ -113,7 +113,7 @@ impl OwnWork {
             if at > 0 {
                 out.push(b',');
             }
-            out.extend_from_slice(label);
+            label.write(out);
             if !value::write_json(column.kind, raw(row, at + 1), out) {
                 return Err(format!(
                     "column `{}` is not of type {}",

@@ -25,7 +25,7 @@ use crate::{
     error::Error,
     group::top_of,
     layout::{Label, SeriesShape, label},
-    series::{self, Point},
+    series::{self, Points},
     sql,
 };
 
@@ -57,8 +57,16 @@ enum Form {
 #[derive(Default)]
 struct Found {
     entries: Vec<(Vec<u8>, Option<f64>)>,
-    points: Vec<Point>,
+    points: Points,
     problem: Option<String>,
+}
+
+impl Found {
+    fn new(measures: usize) -> Found {
+        let mut found = Found::default();
+        found.points.clear(measures);
+        found
+    }
 }
 
 impl Pushdown {
@@ -133,7 +141,8 @@ impl Pushdown {
         let mut found: HashMap<String, Found> = HashMap::new();
         while let Some(row) = query.next().await.map_err(failed)? {
             if let Some(id) = raw(&row, 0).and_then(|bytes| value::key(self.object, bytes)) {
-                self.take(&row, found.entry(id).or_default());
+                let found = found.entry(id).or_insert_with(|| Found::new(self.columns.len()));
+                self.take(&row, found);
             }
         }
         let timing = Timing {
@@ -172,7 +181,7 @@ impl Pushdown {
             if at > 0 {
                 members.push(b',');
             }
-            members.extend_from_slice(label);
+            label.write(&mut members);
             if !value::write_json(*kind, raw(row, first + at), &mut members) {
                 found.problem = Some(format!("column {} is not of type {}", first + at, kind.name()));
             }
@@ -200,11 +209,10 @@ impl Pushdown {
                     },
                     every => of_day(every, start.div_euclid(value::DAY_US)),
                 };
-                let numbers = (0..self.columns.len()).map(number).collect();
-                found.points.push(Point {
-                    bucket,
-                    members,
-                    numbers,
+                found.points.push(bucket, |text, numbers| {
+                    text.push(b',');
+                    text.extend_from_slice(&members);
+                    numbers.extend((0..self.columns.len()).map(number));
                 });
             }
         }
@@ -241,7 +249,7 @@ impl Pushdown {
             if at > 0 {
                 out.push(b',');
             }
-            out.extend_from_slice(label);
+            label.write(out);
             out.extend_from_slice(if self.counts[at] { b"0" } else { b"null" });
         }
         out.push(b'}');

@@ -35,11 +35,8 @@ pub(crate) fn write(work: &RowsWork, table: &Table, masks: &Masks, order: &mut V
     out.push(b'[');
     for (at, row) in order.iter().enumerate() {
         out.extend_from_slice(if at > 0 { b",{" } else { b"{" });
-        for (column, (label, slot)) in work.columns.iter().enumerate() {
-            if column > 0 {
-                out.push(b',');
-            }
-            out.extend_from_slice(label);
+        for (label, slot) in &work.columns {
+            label.write(out);
             table.write(*slot, *row as usize, out);
         }
         out.push(b'}');

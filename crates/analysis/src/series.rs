@@ -13,25 +13,49 @@ use crate::{
 /// Decimals of slopes, means and scores: they describe, they are not data.
 const DIGITS: u8 = 4;
 
-/// One bucket with rows, its measures as JSON members already.
-pub(crate) struct Point {
-    pub(crate) bucket: Bucket,
-    /// `"flights":3,"delay":1.5`
-    pub(crate) members: Vec<u8>,
-    /// By measure; none where null.
-    pub(crate) numbers: Vec<Option<f64>>,
+/// The buckets with rows, their measures as JSON members already. Flat: a document has hundreds of points.
+#[derive(Default)]
+pub(crate) struct Points {
+    measures: usize,
+    buckets: Vec<Bucket>,
+    /// `,"flights":3,"delay":1.5` of each point, one after the other.
+    members: Vec<u8>,
+    /// Where the members of each point end.
+    ends: Vec<usize>,
+    /// By point, then measure; none where null.
+    numbers: Vec<Option<f64>>,
+}
+
+impl Points {
+    /// Forgets the points; the next have so many measures.
+    pub(crate) fn clear(&mut self, measures: usize) {
+        self.measures = measures;
+        self.buckets.clear();
+        self.members.clear();
+        self.ends.clear();
+        self.numbers.clear();
+    }
+
+    /// Appends a point: `fill` writes its members, each with a comma before it, and its numbers.
+    pub(crate) fn push(&mut self, bucket: Bucket, fill: impl FnOnce(&mut Vec<u8>, &mut Vec<Option<f64>>)) {
+        self.buckets.push(bucket);
+        fill(&mut self.members, &mut self.numbers);
+        self.ends.push(self.members.len());
+    }
+
+    fn members(&self, point: usize) -> &[u8] {
+        let from = point.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.members[from..self.ends[point]]
+    }
 }
 
 /// Writes a section of a series.
-pub(crate) fn write(shape: &SeriesShape, points: &[Point], out: &mut Vec<u8>) {
+pub(crate) fn write(shape: &SeriesShape, points: &Points, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"points\":[");
-    for (at, point) in points.iter().enumerate() {
+    for (at, bucket) in points.buckets.iter().enumerate() {
         out.extend_from_slice(if at > 0 { b",{\"time\":" } else { b"{\"time\":" });
-        write_start(shape, point.bucket.start, out);
-        if !point.members.is_empty() {
-            out.push(b',');
-            out.extend_from_slice(&point.members);
-        }
+        write_start(shape, bucket.start, out);
+        out.extend_from_slice(points.members(at));
         out.push(b'}');
     }
     out.push(b']');
@@ -51,20 +75,21 @@ pub(crate) fn write(shape: &SeriesShape, points: &[Point], out: &mut Vec<u8>) {
 }
 
 /// Points that have the measure: index, number of the bucket counted from the first, value.
-fn present(points: &[Point], of: usize) -> (Vec<usize>, Vec<f64>, Vec<f64>) {
-    let first = points.first().map_or(0, |point| point.bucket.number);
+fn present(points: &Points, of: usize) -> (Vec<usize>, Vec<f64>, Vec<f64>) {
+    let first = points.buckets.first().map_or(0, |bucket| bucket.number);
     let mut found = (Vec::new(), Vec::new(), Vec::new());
-    for (at, point) in points.iter().enumerate() {
-        if let Some(number) = point.numbers[of].filter(|number| number.is_finite()) {
+    for (at, bucket) in points.buckets.iter().enumerate() {
+        let number = points.numbers[at * points.measures + of];
+        if let Some(number) = number.filter(|number| number.is_finite()) {
             found.0.push(at);
-            found.1.push((point.bucket.number - first) as f64);
+            found.1.push((bucket.number - first) as f64);
             found.2.push(number);
         }
     }
     found
 }
 
-fn write_trend(points: &[Point], of: usize, out: &mut Vec<u8>) {
+fn write_trend(points: &Points, of: usize, out: &mut Vec<u8>) {
     let (_, xs, ys) = present(points, of);
     out.extend_from_slice(b",\"trend\":");
     match measure::trend(&xs, &ys) {
@@ -78,12 +103,12 @@ fn write_trend(points: &[Point], of: usize, out: &mut Vec<u8>) {
     }
 }
 
-fn write_changes(shape: &SeriesShape, points: &[Point], of: usize, out: &mut Vec<u8>) {
+fn write_changes(shape: &SeriesShape, points: &Points, of: usize, out: &mut Vec<u8>) {
     let (indices, _, ys) = present(points, of);
     out.extend_from_slice(b",\"changes\":[");
     for (at, Change { first, before, after }) in measure::changes(&ys).into_iter().enumerate() {
         out.extend_from_slice(if at > 0 { b",{\"time\":" } else { b"{\"time\":" });
-        write_start(shape, points[indices[first]].bucket.start, out);
+        write_start(shape, points.buckets[indices[first]].start, out);
         write_member(b",\"before\":", before, out);
         write_member(b",\"after\":", after, out);
         out.push(b'}');
@@ -91,12 +116,12 @@ fn write_changes(shape: &SeriesShape, points: &[Point], of: usize, out: &mut Vec
     out.push(b']');
 }
 
-fn write_outliers(shape: &SeriesShape, points: &[Point], of: usize, out: &mut Vec<u8>) {
+fn write_outliers(shape: &SeriesShape, points: &Points, of: usize, out: &mut Vec<u8>) {
     let (indices, _, ys) = present(points, of);
     out.extend_from_slice(b",\"outliers\":[");
     for (at, outlier) in measure::outliers(&ys).into_iter().enumerate() {
         out.extend_from_slice(if at > 0 { b",{\"time\":" } else { b"{\"time\":" });
-        write_start(shape, points[indices[outlier.at]].bucket.start, out);
+        write_start(shape, points.buckets[indices[outlier.at]].start, out);
         out.extend_from_slice(b",\"value\":");
         value::write_float(ys[outlier.at], out);
         write_member(b",\"score\":", outlier.score, out);
@@ -105,11 +130,11 @@ fn write_outliers(shape: &SeriesShape, points: &[Point], of: usize, out: &mut Ve
     out.push(b']');
 }
 
-fn write_gaps(shape: &SeriesShape, points: &[Point], out: &mut Vec<u8>) {
+fn write_gaps(shape: &SeriesShape, points: &Points, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"gaps\":[");
     let mut any = false;
-    for pair in points.windows(2) {
-        let (before, after) = (pair[0].bucket, pair[1].bucket);
+    for pair in points.buckets.windows(2) {
+        let (before, after) = (pair[0], pair[1]);
         let missing = after.number - before.number - 1;
         if missing > 0 {
             out.extend_from_slice(if any { b",{\"from\":" } else { b"{\"from\":" });

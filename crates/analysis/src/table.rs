@@ -248,7 +248,7 @@ impl Table {
     #[inline]
     pub(crate) fn write_cell(&self, cell: Cell, out: &mut Vec<u8>) {
         match cell {
-            Cell::Text(slot, code) => out.extend_from_slice(self.dictionary(slot).json(code)),
+            Cell::Text(slot, code) => self.dictionary(slot).json(code).write(out),
             cell => cell.write(out),
         }
     }

@@ -66,6 +66,7 @@ impl<'a> FromSql<'a> for Raw<'a> {
 }
 
 /// The value of a column in wire format, none for null.
+#[inline]
 pub fn raw(row: &Row, column: usize) -> Option<&[u8]> {
     row.get::<usize, Option<Raw<'_>>>(column).map(|raw| raw.0)
 }
