@@ -237,7 +237,7 @@ impl Delivery {
     }
 
     /// Answers all who wait for the object. Those who have gone are no error.
-    pub(crate) fn deliver(&mut self, id: &str, answer: Result<Arc<Answer>, Error>) {
+    pub(crate) fn deliver(&mut self, id: &str, answer: &Result<Arc<Answer>, Error>) {
         for waiter in self.waiting.remove(id).unwrap_or_default() {
             let answer = answer.as_ref().map_err(Error::clone).map(|answer| {
                 let mut answer = Answer::clone(answer);
@@ -252,7 +252,7 @@ impl Delivery {
     /// The batch failed: so say all who still wait.
     pub(crate) fn fail(&mut self, error: &Error) {
         for id in self.wanted() {
-            self.deliver(&id, Err(error.clone()));
+            self.deliver(&id, &Err(error.clone()));
         }
     }
 }

@@ -43,7 +43,7 @@ impl Decimal {
         if fraction == 0 {
             return;
         }
-        while fraction % 10 == 0 {
+        while fraction.is_multiple_of(10) {
             fraction /= 10;
             digits -= 1;
         }

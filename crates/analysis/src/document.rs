@@ -84,10 +84,8 @@ impl Template {
         for (path, place) in paths {
             let (name, parents) = path.split_last().expect("a path has a segment, as `check` holds");
             let common = open.iter().zip(parents).take_while(|(a, b)| a == b).count();
-            for _ in common..open.len() {
-                text.push(b'}');
-                first = false;
-            }
+            text.extend(std::iter::repeat_n(b'}', open.len() - common));
+            first &= common == open.len();
             for parent in &parents[common..] {
                 comma(&mut text, first);
                 label(parent).write(&mut text);

@@ -132,7 +132,7 @@ impl Engine {
     /// ahead of the reader, each document within `each_max`; dropping the stream stops it.
     pub fn documents(
         &self,
-        ids: Vec<Arc<str>>,
+        ids: &[Arc<str>],
         plan: Arc<Plan>,
         each_max: Duration,
     ) -> impl Stream<Item = (Arc<str>, Result<Document, Error>)> + Send + use<> {
@@ -405,11 +405,11 @@ impl Engine {
         for record in found {
             delivery.deliver(
                 &record.key,
-                Ok(Arc::new(Answer::new(Vec::new(), Vec::new(), timing))),
+                &Ok(Arc::new(Answer::new(Vec::new(), Vec::new(), timing))),
             );
         }
         for id in delivery.wanted() {
-            delivery.deliver(&id, Err(Error::NotFound { id: id.clone() }));
+            delivery.deliver(&id, &Err(Error::NotFound { id: id.clone() }));
         }
         Ok(())
     }

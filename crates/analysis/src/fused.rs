@@ -221,7 +221,7 @@ impl<'a> Objects<'a> {
     fn finish(&mut self, delivery: &mut Delivery) {
         if self.current.is_some() && self.wanted {
             let answer = self.answer();
-            delivery.deliver(&self.id, answer);
+            delivery.deliver(&self.id, &answer);
         }
         self.table.clear();
         self.misfit = None;
@@ -235,7 +235,7 @@ impl<'a> Objects<'a> {
         for id in without {
             self.id = id;
             let answer = self.answer();
-            delivery.deliver(&self.id, answer);
+            delivery.deliver(&self.id, &answer);
         }
     }
 

@@ -148,6 +148,19 @@ impl Layout {
     }
 }
 
+impl Layout {
+    /// The statement's own columns: slot, place after the object's column, type.
+    pub(crate) fn owns(&self) -> Vec<(usize, usize, Type)> {
+        let slots = self.slots.iter().enumerate();
+        slots
+            .filter_map(|(slot, declared)| match declared.source {
+                SlotSource::Own { at } => Some((slot, at, declared.kind)),
+                SlotSource::Joined { .. } => None,
+            })
+            .collect()
+    }
+}
+
 struct Planner<'a> {
     model: &'a Model,
     dataset: usize,

@@ -135,7 +135,7 @@ fn mean(values: &[f64]) -> f64 {
 /// The middle value, or the mean of the two in the middle.
 fn median(mut values: Vec<f64>) -> f64 {
     let middle = values.len() / 2;
-    let even = values.len() % 2 == 0;
+    let even = values.len().is_multiple_of(2);
     let (below, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
     let upper = *upper;
     match below.iter().copied().max_by(f64::total_cmp) {

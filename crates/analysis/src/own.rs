@@ -102,7 +102,7 @@ impl OwnWork {
                 Some(Ok(rows)) => Ok(self.answer(&rows, timing)),
                 None => Ok(self.answer(&[], timing)),
             };
-            delivery.deliver(&id, answer);
+            delivery.deliver(&id, &answer);
         }
         Ok(())
     }

@@ -166,7 +166,7 @@ impl Pushdown {
                     Ok(Arc::new(Answer::new(bytes, vec![end], timing)))
                 }
             };
-            delivery.deliver(&id, answer);
+            delivery.deliver(&id, &answer);
         }
         Ok(())
     }

@@ -33,6 +33,8 @@ pub(crate) struct Table {
     /// By slot; those of joined columns are the reference's own and stay empty here.
     dictionaries: Vec<Dictionary>,
     kinds: Vec<Type>,
+    /// Slots of the statement's own columns: slot, place in the statement, type.
+    owns: Vec<(usize, usize, Type)>,
     sources: Vec<SlotSource>,
     /// By join of the dataset; none where the layout does not use it.
     references: Vec<Option<Arc<Reference>>>,
@@ -85,14 +87,16 @@ impl Column {
                 Some(value) => values.push(if value.is_nan() { f64::NAN } else { value }),
                 None => return Err("is not of its declared type"),
             },
-            (Column::Text(values), Some(raw)) if kind == Type::Text => match std::str::from_utf8(raw) {
-                Ok(text) => values.push(dictionary.code(text)),
-                Err(_) => return Err("is not UTF-8"),
+            (Column::Text(values), Some(raw)) if kind == Type::Text => match dictionary.code(raw) {
+                Some(code) => values.push(code),
+                None => return Err("is not UTF-8"),
             },
-            (Column::Text(values), Some(raw)) => match value::key(kind, raw) {
-                Some(text) => values.push(dictionary.code(&text)),
-                None => return Err("is not of its declared type"),
-            },
+            (Column::Text(values), Some(raw)) => {
+                match value::key(kind, raw).and_then(|text| dictionary.code(text.as_bytes())) {
+                    Some(code) => values.push(code),
+                    None => return Err("is not of its declared type"),
+                }
+            }
             (Column::Json(values), Some(raw)) => values.push(Some(raw.into())),
         }
         Ok(())
@@ -102,7 +106,7 @@ impl Column {
     fn push_from(&mut self, other: &Column, row: Option<usize>) {
         match (self, other) {
             (Column::Integer(to), Column::Integer(from)) => {
-                to.push(row.map_or(NULL_INTEGER, |row| from[row]))
+                to.push(row.map_or(NULL_INTEGER, |row| from[row]));
             }
             (Column::Float(to), Column::Float(from)) => to.push(row.map_or(NULL_FLOAT, |row| from[row])),
             (Column::Text(to), Column::Text(from)) => to.push(row.map_or(NULL_TEXT, |row| from[row])),
@@ -144,6 +148,7 @@ impl Table {
             columns: layout.slots.iter().map(|slot| Column::new(slot.kind)).collect(),
             dictionaries: layout.slots.iter().map(|_| Dictionary::new()).collect(),
             kinds: layout.slots.iter().map(|slot| slot.kind).collect(),
+            owns: layout.owns(),
             sources: layout.slots.iter().map(|slot| slot.source).collect(),
             translations: layout
                 .joins
@@ -156,16 +161,15 @@ impl Table {
 
     /// Appends a row of the layout's statement, whose first `skip` columns are not slots.
     pub(crate) fn push(&mut self, layout: &Layout, row: &Row, skip: usize) -> Result<(), Misfit> {
-        for slot in 0..self.columns.len() {
-            if let SlotSource::Own { at } = self.sources[slot] {
-                let raw = store::query::raw(row, skip + at);
-                let pushed = self.columns[slot].push(self.kinds[slot], raw, &mut self.dictionaries[slot]);
-                if let Err(problem) = pushed {
-                    self.columns
-                        .iter_mut()
-                        .for_each(|column| column.truncate(self.rows));
-                    return Err(Misfit { slot, problem });
-                }
+        for own in 0..self.owns.len() {
+            let (slot, at, kind) = self.owns[own];
+            let raw = store::query::raw(row, skip + at);
+            let pushed = self.columns[slot].push(kind, raw, &mut self.dictionaries[slot]);
+            if let Err(problem) = pushed {
+                self.columns
+                    .iter_mut()
+                    .for_each(|column| column.truncate(self.rows));
+                return Err(Misfit { slot, problem });
             }
         }
         for join in 0..layout.joins.len() {

@@ -202,11 +202,11 @@ fn documents(site: Arc<Site>, plan: Arc<Plan>, keys: Keys, first: KeysPage) -> D
         };
         let name = site.model.objects().name.clone();
         let unknown_name = name.clone();
-        let ids = page.found.iter().map(|record| Arc::clone(&record.key)).collect();
+        let ids: Vec<_> = page.found.iter().map(|record| Arc::clone(&record.key)).collect();
         // Each has its own time: a slow client does not use up that of the later ones.
         let documents = site
             .engine
-            .documents(ids, Arc::clone(&plan), site.config.request_timeout);
+            .documents(&ids, Arc::clone(&plan), site.config.request_timeout);
         let (site, plan) = (Arc::clone(&site), Arc::clone(&plan));
         // Without columns the records have told all they have: their keys.
         let mut records = page.found.into_iter();

@@ -49,10 +49,10 @@ async fn with_sections(site: &Arc<Site>, call: Call, plan: Plan) -> Result<Answe
     )
     .await?;
     let next = listing.cut(&mut records, objects);
-    let ids = records.iter().map(|record| Arc::clone(&record.key)).collect();
+    let ids: Vec<_> = records.iter().map(|record| Arc::clone(&record.key)).collect();
     let mut documents = Box::pin(
         site.engine
-            .documents(ids, Arc::new(plan), site.config.request_timeout),
+            .documents(&ids, Arc::new(plan), site.config.request_timeout),
     );
     let mut items: Vec<Bytes> = Vec::with_capacity(records.len());
     for record in &records {
