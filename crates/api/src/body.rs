@@ -195,7 +195,7 @@ impl Drop for Exchange {
             status = self.status.unwrap_or(0),
             bytes = self.body_bytes,
             whole = self.whole,
-            duration_ms = took.as_secs_f64() * 1e3,
+            duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3,
             "answered"
         );
     }

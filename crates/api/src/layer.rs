@@ -15,6 +15,7 @@ use std::{
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
+use tracing::Instrument as _;
 
 use crate::{
     answer::{Answer, Content, Encoded, Media, Timing},
@@ -62,7 +63,11 @@ pub(crate) async fn answer(site: Arc<Site>, wire: Arc<Wire>, request: Request<In
         whole: false,
     };
     let mut wanted = Wanted::of(&site, request.headers());
-    let outcome = outcome(&site, &mut exchange, &mut wanted, request).await;
+    // What is logged on the way stands under the request's id, as the page of a 500 promises.
+    let span = tracing::error_span!("request", id = %exchange.id);
+    let outcome = outcome(&site, &mut exchange, &mut wanted, request)
+        .instrument(span)
+        .await;
     let handled = began.elapsed();
     let mut response = respond(exchange, &wanted, outcome, handled);
     if site.is_draining() {

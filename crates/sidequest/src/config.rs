@@ -280,6 +280,26 @@ impl Databases {
             }
         }
     }
+
+    /// Refuses to serve from an empty database of our own what nothing would ever fill: the URL was forgotten.
+    pub(crate) fn check_places(&self, model: &model::model::Model) -> Result<(), Failure> {
+        let forgotten = model
+            .databases
+            .iter()
+            .find(|database| database.seed.is_none() && !self.placed.contains_key(&database.name));
+        match forgotten {
+            Some(database) if self.engine == Engine::Auto => Err(Exit::Usage
+                .because(anyhow!(
+                    "find database `{0}`: it was given no URL, and the model has no `schema` to make it from",
+                    database.name
+                ))
+                .hint(format!(
+                    "add `--database {0}=postgres://USER@HOST/NAME`, or `--database {0}=managed` for one of ours",
+                    database.name
+                ))),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Settings {

@@ -39,6 +39,7 @@ pub(crate) fn run(serve: Serve) -> Result<Exit, Failure> {
         return Ok(Exit::Model);
     };
     config.databases.check_names(&model)?;
+    config.databases.check_places(&model)?;
     let start = Start {
         config,
         console,
@@ -249,7 +250,9 @@ fn stopped(start: &Start, name: &str) -> Exit {
 }
 
 fn start_log(log: &Log) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&log.filter).map_err(|error| Exit::Usage.because(error))?;
+    // PostgreSQL's notices are for whoever runs SQL by hand; what is asked for by name still wins.
+    let filter = EnvFilter::try_new(format!("tokio_postgres=warn,{}", log.filter))
+        .map_err(|error| Exit::Usage.because(error))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(console::log_writer);
