@@ -175,7 +175,7 @@ pub(crate) fn columns(
     Ok((0..wanted.len()).filter(|column| wanted[*column]).collect())
 }
 
-/// `{"id":"N14228","year":1999}`; a column named `id` stands for itself.
+/// `{"id":"N14228","year":1999}`, a number where the key is one; a column named `id` stands for itself.
 pub(crate) fn item(record: &Record, collection: &Collection, columns: &[usize]) -> Bytes {
     let mut out = Vec::with_capacity(record.members.len() + record.key.len() + 16);
     out.push(b'{');
@@ -184,7 +184,11 @@ pub(crate) fn item(record: &Record, collection: &Collection, columns: &[usize]) 
         .any(|column| collection.columns[*column].name == "id")
     {
         out.extend_from_slice(b"\"id\":");
-        write_text(&record.key, &mut out);
+        if collection.key_type().is_integer() {
+            out.extend_from_slice(record.key.as_bytes());
+        } else {
+            write_text(&record.key, &mut out);
+        }
         if !record.members.is_empty() {
             out.push(b',');
         }

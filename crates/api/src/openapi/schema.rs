@@ -127,10 +127,7 @@ fn nullable(mut schema: Value) -> Value {
 fn record(collection: &Collection, whole: bool) -> Value {
     let mut properties = Map::new();
     if collection.column("id").is_none() {
-        properties.insert(
-            "id".into(),
-            json!({ "type": "string", "description": "The key." }),
-        );
+        properties.insert("id".into(), value(collection.key_type()));
     }
     for (index, column) in collection.columns.iter().enumerate() {
         let schema = value(column.kind);
@@ -182,14 +179,15 @@ fn analysis(model: &Model) -> Value {
             }
         }
     }
-    root["properties"]["id"] = json!({ "type": "string", "description": "The object's key." });
+    root["properties"]["id"] = value(model.objects().key_type());
     root["required"] = json!(["id"]);
     root
 }
 
 /// An analysis may show columns too, where `fields` names them.
 fn with_columns(mut analysis: Value, objects: &Collection) -> Value {
-    for column in &objects.columns {
+    // A column named `id` is the id's, and that is there already.
+    for column in objects.columns.iter().filter(|column| column.name != "id") {
         analysis["properties"][&column.name] = nullable(value(column.kind));
     }
     analysis

@@ -108,7 +108,7 @@ async fn records_and_selections() {
     .await;
     check(
         "/api/v1/makers?ids=2&fields=name",
-        json!({ "items": [{ "id": "2", "name": "maker 2" }], "next": null }),
+        json!({ "items": [{ "id": 2, "name": "maker 2" }], "next": null }),
     )
     .await;
     server.ended().await.unwrap();
