@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("analysis", &["model", "store"]),
     ("api", &["model", "store", "analysis"]),
     ("sidequest", &["model", "embedded", "store", "analysis", "api"]),
+    ("responder", &[]),
     ("xtask", &[]),
 ];
 
@@ -473,7 +474,7 @@ fn package(package: &serde_json::Value) -> Package {
 }
 
 fn all_sources() -> Vec<Source> {
-    ["crates", "xtask"]
+    ["benchsuite", "crates", "xtask"]
         .iter()
         .flat_map(|directory| sources_below(&root().join(directory)))
         .collect()
