@@ -17,7 +17,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["model", "embedded"]),
     ("analysis", &["model", "store"]),
     ("api", &["model", "store", "analysis"]),
-    ("sidequest", &["model", "embedded", "store", "analysis", "api"]),
+    ("load", &[]),
+    (
+        "sidequest",
+        &["model", "embedded", "store", "analysis", "api", "load"],
+    ),
     ("responder", &[]),
     ("xtask", &[]),
 ];

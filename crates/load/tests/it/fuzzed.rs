@@ -35,12 +35,21 @@ fn all(target: &str, run: fn(&[u8])) {
         .expect("the corpus is committed")
         .map(|entry| {
             let path = entry.expect("an entry").path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             (name, fs::read(path).expect("an entry can be read"))
         })
         .collect();
     corpus.sort();
-    assert!(corpus.len() >= 10, "{} entries in {}", corpus.len(), directory.display());
+    assert!(
+        corpus.len() >= 10,
+        "{} entries in {}",
+        corpus.len(),
+        directory.display()
+    );
     for (name, bytes) in &corpus {
         told(name, bytes, run);
     }

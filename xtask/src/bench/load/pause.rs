@@ -51,7 +51,7 @@ pub(crate) fn run(common: &Common) -> anyhow::Result<()> {
             thread::sleep(BEFORE);
             let paused = pause(&server.pids()?)?;
             let told = running.finish()?;
-            let p99 = told.number("/response_time/p99_ms")?;
+            let p99 = told.number("/response/p99_ms")?;
             // What was asked for was one second; what was had is what they waited for.
             let truth = P99_MS - 1e3 + paused.as_secs_f64() * 1e3;
             let error = (p99 - truth) / truth;
@@ -61,10 +61,10 @@ pub(crate) fn run(common: &Common) -> anyhow::Result<()> {
             let _ = writeln!(
                 table,
                 "| {host:?} | {name} | {:.1} ms | {:.0} ms | {p99:.1} ms | {:+.2} % | {:.1} ms | {} |",
-                told.number("/response_time/mean_ms")?,
-                told.number("/response_time/p90_ms")?,
+                told.number("/response/mean_ms")?,
+                told.number("/response/p90_ms")?,
                 100.0 * error,
-                told.number("/service_time/p99_ms")?,
+                told.number("/service/p99_ms")?,
                 if told.reconciles()? { "yes" } else { "**no**" },
             );
         }

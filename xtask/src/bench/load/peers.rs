@@ -57,7 +57,7 @@ pub(crate) fn run(common: &Common) -> anyhow::Result<()> {
                     told.ok()?,
                     body.len(),
                     told.resent()?,
-                    told.number("/connections/opened")?,
+                    told.number("/connections/made")?,
                     if told.reconciles()? { "yes" } else { "**no**" },
                 );
             }

@@ -47,7 +47,7 @@ pub(crate) fn run(common: &Common) -> anyhow::Result<()> {
         let due = requests as f64 / RATE;
         // The process's start and end are in it: more than the truth, never less.
         let outside = told.wall.as_secs_f64() / due - 1.0;
-        let inside = told.number("/duration_s")? / due - 1.0;
+        let inside = told.number("/active_ms")? / 1e3 / due - 1.0;
         let is_whole = told.ok()? == requests && told.reconciles()?;
         if !common.short && outside.abs().min(inside.abs()) > ERROR_MAX || !is_whole {
             faults.push(format!("{name}: {outside} {inside}:\n{}", told.text));

@@ -27,8 +27,14 @@ pub(crate) fn run(data: &[u8]) {
     // What is broken may be seen a little later where the bytes come one by one, but nothing else is different.
     assert_eq!(whole, cut, "in pieces of {piece}");
     assert_eq!(whole, single, "in single bytes");
-    assert!(whole_fault || !cut_fault, "pieces of {piece} break what is right whole");
-    assert!(whole_fault || !single_fault, "single bytes break what is right whole");
+    assert!(
+        whole_fault || !cut_fault,
+        "pieces of {piece} break what is right whole"
+    );
+    assert!(
+        whole_fault || !single_fault,
+        "single bytes break what is right whole"
+    );
 }
 
 fn meanings<'a>(pieces: impl Iterator<Item = &'a [u8]>, to_head: bool) -> (Vec<Meaning>, bool) {

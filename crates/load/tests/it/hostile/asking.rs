@@ -99,7 +99,14 @@ impl Ask {
         request.check = Check::none();
         let scenario = Scenario::new(target, vec![request], values).expect("a scenario");
         let ending = Ending::after(self.requests).expect("an ending");
-        load::run::run(&scenario, &Arrivals::Closed, &ending, &self.config(), &Watch::new()).expect("a run")
+        load::run::run(
+            &scenario,
+            &Arrivals::Closed,
+            &ending,
+            &self.config(),
+            &Watch::new(),
+        )
+        .expect("a run")
     }
 
     fn config(&self) -> Config {
@@ -180,7 +187,11 @@ pub(crate) fn all_lost(summary: &Summary, how: Lost) {
 #[track_caller]
 pub(crate) fn none_answered(summary: &Summary, ways: &[Lost]) {
     let totals = &summary.totals;
-    assert_eq!(totals.ok + totals.http_errors + totals.failed_checks, 0, "{totals:?}");
+    assert_eq!(
+        totals.ok + totals.http_errors + totals.failed_checks,
+        0,
+        "{totals:?}"
+    );
     assert!(totals.lost.keys().all(|how| ways.contains(how)), "{totals:?}");
 }
 

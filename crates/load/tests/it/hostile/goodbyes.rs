@@ -1,12 +1,13 @@
 //! How servers of HTTP/2 leave: GOAWAY in all its forms, refusals, limits that sink, and no word at all.
 
-use load::{limit::Closing, outcome::{Lost, Resent}};
+use load::{
+    limit::Closing,
+    outcome::{Lost, Resent},
+};
 
 use super::{
     asking::{Ask, all_lost, all_ok, none_answered},
-    kit::{
-        Client, Hostile, MAX_CONCURRENT_STREAMS, answer, close, goaway, reset, rst, settings, swallow,
-    },
+    kit::{Client, Hostile, MAX_CONCURRENT_STREAMS, answer, close, goaway, reset, rst, settings, swallow},
 };
 
 const NO_ERROR: u32 = 0;
@@ -73,11 +74,16 @@ fn goaway_with_an_error() {
     });
     let summary = Ask::http2(60, 20).of(&server);
     let totals = &summary.totals;
-    assert!(totals.lost.get(&Lost::GoAway).copied().unwrap_or(0) >= 4, "{totals:?}");
+    assert!(
+        totals.lost.get(&Lost::GoAway).copied().unwrap_or(0) >= 4,
+        "{totals:?}"
+    );
     assert!(totals.lost.keys().all(|how| *how == Lost::GoAway), "{totals:?}");
     assert!(totals.ok >= 10, "{totals:?}");
     assert!(
-        summary.closings.contains_key(&Closing::GoAwayError(ENHANCE_YOUR_CALM)),
+        summary
+            .closings
+            .contains_key(&Closing::GoAwayError(ENHANCE_YOUR_CALM)),
         "{:?}",
         summary.closings
     );
@@ -123,9 +129,15 @@ fn leaving_without_a_word() {
     let summary = Ask::http2(60, 20).of(&server);
     let totals = &summary.totals;
     // What was open may have been processed: it is lost, and not sent again.
-    assert!(totals.lost.get(&Lost::Closed).copied().unwrap_or(0) > 0, "{totals:?}");
+    assert!(
+        totals.lost.get(&Lost::Closed).copied().unwrap_or(0) > 0,
+        "{totals:?}"
+    );
     assert!(totals.ok >= 10, "{totals:?}");
-    assert!(!totals.resent.contains_key(&Resent::ClosedUnanswered), "{totals:?}");
+    assert!(
+        !totals.resent.contains_key(&Resent::ClosedUnanswered),
+        "{totals:?}"
+    );
 }
 
 #[test]
@@ -179,7 +191,11 @@ fn refusing_every_second() {
         let mut nth = 0;
         while let Some(stream) = client.request() {
             nth += 1;
-            let bytes = if nth % 2 == 0 { rst(stream, REFUSED_STREAM) } else { answer(stream) };
+            let bytes = if nth % 2 == 0 {
+                rst(stream, REFUSED_STREAM)
+            } else {
+                answer(stream)
+            };
             if !client.send(&bytes) {
                 return;
             }

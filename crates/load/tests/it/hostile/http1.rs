@@ -83,7 +83,11 @@ fn closing_before_the_first_byte() {
     };
     let summary = post.of(&says_and_closes(b""));
     all_lost(&summary, Lost::Closed);
-    assert!(summary.totals.resent.is_empty(), "a POST is never sent twice: {:?}", summary.totals);
+    assert!(
+        summary.totals.resent.is_empty(),
+        "a POST is never sent twice: {:?}",
+        summary.totals
+    );
 }
 
 #[test]
@@ -112,7 +116,12 @@ fn resetting_at_once() {
 
 #[test]
 fn garbage() {
-    let long = [b"HTTP/1.1 200 OK\r\ncontent-length: ", &b"9".repeat(40)[..], b"\r\n\r\n"].concat();
+    let long = [
+        b"HTTP/1.1 200 OK\r\ncontent-length: ",
+        &b"9".repeat(40)[..],
+        b"\r\n\r\n",
+    ]
+    .concat();
     let garbage: &[&[u8]] = &[
         b"SSH-2.0-OpenSSH_9.2\r\n",
         b"\0\0\0\0\0\0\0\0",
@@ -167,7 +176,11 @@ fn a_chunk_of_half_the_address_space() {
 #[test]
 fn informational_answers() {
     // Some are fine.
-    let some = [&b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(5)[..], BY_LENGTH].concat();
+    let some = [
+        &b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(5)[..],
+        BY_LENGTH,
+    ]
+    .concat();
     all_ok(&Ask::http1(3).of(&says(&some)));
     let flooding = Hostile::start(|_, mut stream| {
         if read_request(&mut stream) {
@@ -180,7 +193,10 @@ fn informational_answers() {
 #[test]
 fn bombs() {
     let bombs: &[(&[u8], &[u8])] = &[
-        (b"HTTP/1.1 200 OK\r\n", b"a: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n"),
+        (
+            b"HTTP/1.1 200 OK\r\n",
+            b"a: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n",
+        ),
         (b"HTTP/1.1 200 OK\r\na: ", b"a"),
         (b"HTTP/1.1 200 ", b"O"),
         (
@@ -210,7 +226,10 @@ fn bodies_and_line_ends_without_end() {
         // Both are allowed, and neither may take longer than a request may.
         (UNTIL_CLOSE, b"body"),
         (b"", b"\r\n"),
-        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
+        (
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+            b"1\r\na\r\n",
+        ),
     ];
     for (begin, again) in endless {
         let (begin, again) = (begin.to_vec(), again.to_vec());

@@ -7,8 +7,9 @@ use load::outcome::Lost;
 use super::{
     asking::{Ask, PATIENCE, all_lost, all_ok, none_answered},
     kit::{
-        CONTINUATION, Client, DATA, END_HEADERS, END_STREAM, HEADERS, Hostile, INITIAL_WINDOW_SIZE, PADDED, PING,
-        PUSH_PROMISE, SETTINGS, WINDOW_UPDATE, answer, close, flood, frame, reset, rst, settings, swallow,
+        CONTINUATION, Client, DATA, END_HEADERS, END_STREAM, HEADERS, Hostile, INITIAL_WINDOW_SIZE, PADDED,
+        PING, PUSH_PROMISE, SETTINGS, WINDOW_UPDATE, answer, close, flood, frame, reset, rst, settings,
+        swallow,
     },
 };
 
@@ -90,7 +91,10 @@ fn no_http2_at_all() {
             let _ = stream.write_all(bytes);
             swallow(stream);
         });
-        none_answered(&Ask::http2(3, 3).of(&server), &[Lost::Malformed, Lost::Unreachable]);
+        none_answered(
+            &Ask::http2(3, 3).of(&server),
+            &[Lost::Malformed, Lost::Unreachable],
+        );
     }
 }
 
@@ -104,28 +108,44 @@ fn broken_frames() {
             frame
         }),
         ("DATA on the connection", |_| frame(DATA, END_STREAM, 0, b"hello")),
-        ("HEADERS on the connection", |_| frame(HEADERS, END_HEADERS, 0, &[0x88])),
+        ("HEADERS on the connection", |_| {
+            frame(HEADERS, END_HEADERS, 0, &[0x88])
+        }),
         ("SETTINGS on a stream", |stream| frame(SETTINGS, 0, stream, &[])),
         ("PING on a stream", |stream| frame(PING, 0, stream, &[0; 8])),
         ("a PING of seven bytes", |_| frame(PING, 0, 0, &[0; 7])),
         ("SETTINGS of five bytes", |_| frame(SETTINGS, 0, 0, &[0; 5])),
-        ("an acknowledgement with something in it", |_| frame(SETTINGS, 1, 0, &[0; 6])),
-        ("a window of 2^31", |_| settings(&[(INITIAL_WINDOW_SIZE, 1 << 31)])),
+        ("an acknowledgement with something in it", |_| {
+            frame(SETTINGS, 1, 0, &[0; 6])
+        }),
+        ("a window of 2^31", |_| {
+            settings(&[(INITIAL_WINDOW_SIZE, 1 << 31)])
+        }),
         ("a frame size of 1", |_| settings(&[(5, 1)])),
-        ("a window that grows by nothing", |_| frame(WINDOW_UPDATE, 0, 0, &[0; 4])),
+        ("a window that grows by nothing", |_| {
+            frame(WINDOW_UPDATE, 0, 0, &[0; 4])
+        }),
         ("a window that grows too far", |_| {
             frame(WINDOW_UPDATE, 0, 0, &[0x7f, 0xff, 0xff, 0xff]).repeat(2)
         }),
-        ("WINDOW_UPDATE of three bytes", |_| frame(WINDOW_UPDATE, 0, 0, &[0; 3])),
+        ("WINDOW_UPDATE of three bytes", |_| {
+            frame(WINDOW_UPDATE, 0, 0, &[0; 3])
+        }),
         ("a GOAWAY of four bytes", |_| frame(7, 0, 0, &[0; 4])),
         ("RST_STREAM of three bytes", |stream| frame(3, 0, stream, &[0; 3])),
         ("RST_STREAM of the connection", |_| rst(0, 2)),
-        ("more padding than bytes", |stream| frame(DATA, PADDED, stream, &[200, 1, 2])),
+        ("more padding than bytes", |stream| {
+            frame(DATA, PADDED, stream, &[200, 1, 2])
+        }),
         ("more padding than a head", |stream| {
             frame(HEADERS, PADDED | END_HEADERS, stream, &[200, 0x88])
         }),
-        ("padding without its length", |stream| frame(DATA, PADDED, stream, &[])),
-        ("CONTINUATION of nothing", |stream| frame(CONTINUATION, END_HEADERS, stream, &[0x88])),
+        ("padding without its length", |stream| {
+            frame(DATA, PADDED, stream, &[])
+        }),
+        ("CONTINUATION of nothing", |stream| {
+            frame(CONTINUATION, END_HEADERS, stream, &[0x88])
+        }),
         ("a head that is interrupted", |stream| {
             [frame(HEADERS, 0, stream, &[0x88]), frame(PING, 0, 0, &[0; 8])].concat()
         }),
@@ -136,19 +156,34 @@ fn broken_frames() {
             ]
             .concat()
         }),
-        ("a push", |stream| frame(PUSH_PROMISE, END_HEADERS, stream, &[0, 0, 0, 2, 0x82])),
+        ("a push", |stream| {
+            frame(PUSH_PROMISE, END_HEADERS, stream, &[0, 0, 0, 2, 0x82])
+        }),
         ("a stream that nobody opened", |stream| answer(stream + 1_000)),
         ("a stream of the server's", |_| answer(2)),
         ("a reset of what nobody opened", |stream| rst(stream + 1_000, 2)),
-        ("an index of 0", |stream| frame(HEADERS, END_HEADERS, stream, &[0x80])),
-        ("an index of nothing", |stream| frame(HEADERS, END_HEADERS, stream, &[0xff, 0xff, 0xff, 0x7f])),
-        ("an integer without end", |stream| frame(HEADERS, END_HEADERS, stream, &[0xff; 40])),
-        ("a name that is cut", |stream| frame(HEADERS, END_HEADERS, stream, &[0x88, 0x40, 0x0a, b'a'])),
+        ("an index of 0", |stream| {
+            frame(HEADERS, END_HEADERS, stream, &[0x80])
+        }),
+        ("an index of nothing", |stream| {
+            frame(HEADERS, END_HEADERS, stream, &[0xff, 0xff, 0xff, 0x7f])
+        }),
+        ("an integer without end", |stream| {
+            frame(HEADERS, END_HEADERS, stream, &[0xff; 40])
+        }),
+        ("a name that is cut", |stream| {
+            frame(HEADERS, END_HEADERS, stream, &[0x88, 0x40, 0x0a, b'a'])
+        }),
         ("a table larger than allowed", |stream| {
             frame(HEADERS, END_HEADERS, stream, &[0x3f, 0xff, 0xff, 0x7f, 0x88])
         }),
         ("the end of Huffman's code", |stream| {
-            frame(HEADERS, END_HEADERS, stream, &[0x88, 0x40, 0x84, 0xff, 0xff, 0xff, 0xff, 0x01, b'a'])
+            frame(
+                HEADERS,
+                END_HEADERS,
+                stream,
+                &[0x88, 0x40, 0x84, 0xff, 0xff, 0xff, 0xff, 0x01, b'a'],
+            )
         }),
     ];
     for (name, make) in broken {
@@ -174,7 +209,9 @@ fn broken_answers() {
         ("two statuses", |stream| {
             frame(HEADERS, END_HEADERS | END_STREAM, stream, &[0x88, 0x88])
         }),
-        ("a body without a head", |stream| frame(DATA, END_STREAM, stream, b"hello")),
+        ("a body without a head", |stream| {
+            frame(DATA, END_STREAM, stream, b"hello")
+        }),
         ("101", |stream| {
             frame(HEADERS, END_HEADERS | END_STREAM, stream, b"\x08\x03101")
         }),
@@ -208,7 +245,10 @@ fn more_after_the_end() {
     let server = says(|stream| answer(stream).repeat(2));
     let summary = Ask::http2(20, 4).of(&server);
     assert!(summary.totals.ok <= 20, "{:?}", summary.totals);
-    assert_eq!(summary.statuses.get(&200).copied().unwrap_or(0), summary.totals.ok);
+    assert_eq!(
+        summary.statuses.get(&200).copied().unwrap_or(0),
+        summary.totals.ok
+    );
 }
 
 #[test]
@@ -219,7 +259,14 @@ fn informational_answers() {
     };
     all_ok(&Ask::http2(10, 4).of(&says(some)));
     let server = floods(|stream| frame(HEADERS, END_HEADERS, stream, b"\x08\x03100"));
-    all_lost(&Ask::http2(2, 1).of(&server), Lost::Malformed);
+    let summary = Ask::http2(2, 1).of(&server);
+    // The first stream is given up; the second waits in vain behind what still comes for the first.
+    none_answered(&summary, &[Lost::Malformed, Lost::Timeout]);
+    assert!(
+        summary.totals.lost.contains_key(&Lost::Malformed),
+        "{:?}",
+        summary.totals
+    );
 }
 
 #[test]
@@ -274,7 +321,9 @@ fn floods_of_control_frames() {
         ("PRIORITY", |stream| frame(2, 0, stream, &[0; 5])),
         ("RST_STREAM", |stream| rst(stream, 8)),
         ("what nobody knows", |_| frame(0xbe, 0, 0, b"hello")),
-        ("GOAWAY", |_| frame(7, 0, 0, &[0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0])),
+        ("GOAWAY", |_| {
+            frame(7, 0, 0, &[0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0])
+        }),
         ("WINDOW_UPDATE of a stream by one", |stream| {
             frame(WINDOW_UPDATE, 0, stream, &[0, 0, 0, 1])
         }),
@@ -434,7 +483,12 @@ fn answers_to_what_was_given_up() {
         }
     });
     let summary = Ask::http2(10, 1).of(&server);
-    assert_eq!(summary.totals.lost.get(&Lost::Timeout), Some(&1), "{:?}", summary.totals);
+    assert_eq!(
+        summary.totals.lost.get(&Lost::Timeout),
+        Some(&1),
+        "{:?}",
+        summary.totals
+    );
     assert_eq!(summary.totals.ok, 9, "{:?}", summary.totals);
 }
 
