@@ -397,12 +397,15 @@ impl<T> Session<T> {
         // Read whoever it is for: the table is everybody's.
         let plain = self.decoder.decode(
             block,
-            |name| name == b":status" || name == b"content-length",
+            |name| name.starts_with(b":") || name == b"content-length",
             |name, value| {
                 if name == b":status" {
                     is_sound &= status.is_none();
                     status = three_digits(value);
                     is_sound &= status.is_some();
+                } else if name.starts_with(b":") {
+                    // Answers have no other pseudo field.
+                    is_sound = false;
                 } else {
                     let said = decimal(value);
                     is_sound &= said.is_some() && (length.is_none() || length == said);
