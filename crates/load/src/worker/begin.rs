@@ -35,7 +35,7 @@ impl Worker<'_> {
     }
 
     #[inline]
-    fn is_wanted(&self, client: usize, now: u64) -> bool {
+    pub(super) fn is_wanted(&self, client: usize, now: u64) -> bool {
         let client = &self.clients[client];
         !client.again.is_empty()
             || (self.source.has(now) && (self.source.is_open_loop() || !client.wanting.is_empty()))

@@ -145,11 +145,34 @@ impl Worker<'_> {
         }
         let (client, leaving) = (connection.client, connection.leaving);
         self.connections[slot] = Some(connection);
-        if leaving && self.clients[client].connection == Some(slot) {
-            self.clients[client].connection = None;
-            self.clients[client].leaving += 1;
-            self.ensure(client, now);
+        if leaving {
+            if self.clients[client].connection == Some(slot) {
+                self.clients[client].connection = None;
+                self.clients[client].leaving += 1;
+                self.ensure(client, now);
+            }
+            self.hand_over(client, now);
         }
+    }
+
+    /// What a leaving connection gave back, and the users that it has answered, go to the one that took its place,
+    /// which may have nothing else to wake it.
+    fn hand_over(&mut self, client: usize, now: u64) {
+        if !self.is_wanted(client, now) {
+            return;
+        }
+        let Some(slot) = self.clients[client].connection else {
+            return;
+        };
+        let Some(mut connection) = self.connections[slot].take() else {
+            return;
+        };
+        let mut over = Ok(());
+        if self.room(&connection) > 0 {
+            self.fill(&mut connection, now);
+            over = self.write_out(&mut connection, now);
+        }
+        self.put_back(slot, connection, over, now);
     }
 
     /// The socket says how connecting went.
@@ -469,6 +492,7 @@ impl Worker<'_> {
         } else {
             self.ensure(client, now);
         }
+        self.hand_over(client, now);
     }
 
     /// A connection of this client came to nothing.
@@ -550,6 +574,15 @@ impl Worker<'_> {
                     return Err(Closing::Timeout);
                 }
                 Ok(())
+            }
+            Codec::Http2(ref session)
+                if is_idle
+                    && session.allowed() == 0
+                    && silence > request
+                    && (!self.source.is_over(now) || !self.clients[connection.client].again.is_empty()) =>
+            {
+                // A server that allows no stream for as long as a request may take does not serve.
+                Err(Closing::Timeout)
             }
             Codec::Http2(_) => {
                 if self.time_out_http2(connection, request, now) {
