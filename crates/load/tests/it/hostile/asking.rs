@@ -36,6 +36,8 @@ pub(crate) struct Ask {
     /// POST with so many bytes, instead of GET.
     pub(crate) post_bytes: Option<usize>,
     pub(crate) window: u32,
+    /// So many a second for so long, instead of a number of requests in a closed loop.
+    pub(crate) rate: Option<(f64, Duration)>,
 }
 
 impl Ask {
@@ -49,6 +51,7 @@ impl Ask {
             bodies: Bodies::Read,
             post_bytes: None,
             window: WINDOW_MAX,
+            rate: None,
         }
     }
 

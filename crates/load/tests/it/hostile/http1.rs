@@ -389,6 +389,33 @@ fn a_server_that_dies_in_the_middle_of_a_run() {
 }
 
 #[test]
+fn a_server_that_dies_in_the_middle_of_a_schedule() {
+    // Served for a while, then gone for good: those who still come are counted, and nobody waits for ever.
+    let serve_ten = |mut stream: TcpStream| {
+        for _ in 0..10 {
+            if !read_request(&mut stream) || stream.write_all(BY_LENGTH).is_err() {
+                return;
+            }
+        }
+        reset(stream);
+    };
+    let ask = Ask {
+        clients: 2,
+        rate: Some((100.0, Duration::from_secs(1))),
+        ..Ask::http1(100)
+    };
+    let resetting = Hostile::start(move |number, stream| match number {
+        0 | 1 => serve_ten(stream),
+        _ => reset(stream),
+    });
+    let gone = Hostile::start_for(2, move |_, stream| serve_ten(stream));
+    for server in [resetting, gone] {
+        let summary = ask.of(&server);
+        assert_eq!(summary.totals.ok, 20, "{:?}", summary.totals);
+    }
+}
+
+#[test]
 fn pipelined_requests_and_a_server_that_answers_some() {
     let server = Hostile::start(|_, mut stream| {
         for _ in 0..3 {

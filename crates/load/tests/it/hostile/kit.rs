@@ -26,6 +26,14 @@ pub(crate) struct Hostile {
 impl Hostile {
     /// `behave` gets every connection and its number, each on a thread of its own.
     pub(crate) fn start(behave: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> Hostile {
+        Hostile::start_for(usize::MAX, behave)
+    }
+
+    /// The same, and nobody listens any more after so many connections.
+    pub(crate) fn start_for(
+        connections: usize,
+        behave: impl Fn(usize, TcpStream) + Send + Sync + 'static,
+    ) -> Hostile {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (accepted, over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
@@ -41,8 +49,12 @@ impl Hostile {
                 let number = counter.fetch_add(1, Ordering::SeqCst);
                 let behave = behave.clone();
                 threads.push(thread::spawn(move || behave(number, stream)));
+                if number + 1 >= connections {
+                    break;
+                }
                 threads.retain(|thread| !thread.is_finished());
             }
+            drop(listener);
             // They end because the client has gone.
             for thread in threads {
                 let _ = thread.join();
