@@ -41,7 +41,10 @@ pub(crate) fn run(common: &Common) -> anyhow::Result<()> {
             let requests = REQUESTS.to_string();
             let (name, arguments) = match protocol {
                 Protocol::Http1 => ("h1 x1", vec!["-n", &requests, "-c", "1", "--h1", &url]),
-                Protocol::Http2 => ("h2 1x100", vec!["-n", &requests, "-c", "1", "-m", "100", &url]),
+                Protocol::Http2 => (
+                    "h2 1x100",
+                    vec!["-n", &requests, "-c", "1", "--h2", "-m", "100", &url],
+                ),
             };
             let told = ours::run(&binary, &arguments)?;
             let is_named = names(&told.text, limit);

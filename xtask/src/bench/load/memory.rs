@@ -26,7 +26,10 @@ pub(crate) fn run(common: &Common) -> anyhow::Result<()> {
         let responder = Server::responder(server::REQUESTS_MAX)?;
         let url = format!("http://{}/small", responder.http2);
         let requests_text = requests.to_string();
-        let mut running = ours::start(&binary, &["-n", &requests_text, "-c", "8", "-m", "100", &url])?;
+        let mut running = ours::start(
+            &binary,
+            &["-n", &requests_text, "-c", "8", "--h2", "-m", "100", &url],
+        )?;
         let mut peak_kb = 0;
         while !running.has_ended()? {
             // The kernel keeps the largest; the last look before the end has it.

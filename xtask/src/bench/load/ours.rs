@@ -38,7 +38,10 @@ pub(crate) fn start(binary: &Path, arguments: &[&str]) -> anyhow::Result<Running
     let stdout = fs::File::create(&text).with_context(|| format!("write {}", text.display()))?;
     let errors = stdout.try_clone()?;
     let mut command = Command::new(binary);
-    command.args(["load", "--json"]).arg(&result).args(arguments);
+    command
+        .args(["load", "-q", "--json"])
+        .arg(&result)
+        .args(arguments);
     command.stdin(Stdio::null()).stdout(stdout).stderr(errors);
     let started = Instant::now();
     let child = affinity::spawn(&mut command, affinity::CLIENT)?;

@@ -97,7 +97,7 @@ fn ask(
         hash,
     ];
     if endpoint.is_http2 {
-        arguments.extend(["-c", "4", "-m", "25"]);
+        arguments.extend(["--h2", "-c", "4", "-m", "25"]);
     } else {
         arguments.extend(["--h1", "-c", "8"]);
     }

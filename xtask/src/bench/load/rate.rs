@@ -37,7 +37,7 @@ pub(crate) fn run(common: &Common) -> anyhow::Result<()> {
                 "h1 x64"
             }
             Protocol::Http2 => {
-                arguments.extend(["-c", "1", "-m", "100"]);
+                arguments.extend(["--h2", "-c", "1", "-m", "100"]);
                 "h2 1x100"
             }
         };

@@ -85,10 +85,10 @@ impl Tool {
         let streams = cell.streams.to_string();
         match self.kind {
             Kind::Ours => {
-                command.args(["load", "-t", "1", "-n", &requests, "-c", &connections]);
+                command.args(["load", "-q", "-t", "1", "-n", &requests, "-c", &connections]);
                 match cell.protocol {
                     Protocol::Http1 => command.arg("--h1"),
-                    Protocol::Http2 => command.args(["-m", &streams]),
+                    Protocol::Http2 => command.args(["--h2", "-m", &streams]),
                 };
                 if cell.discards {
                     command.arg("--discard");
