@@ -18,6 +18,8 @@ mod peers;
 mod rate;
 mod raw;
 mod server;
+#[cfg(test)]
+mod tests;
 mod tool;
 
 use std::path::PathBuf;
