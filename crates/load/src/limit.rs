@@ -3,6 +3,9 @@
 //! A server that closes each connection after the same number of answers has a limit, and most have a setting for it.
 //! One connection alone proves nothing, and one that answered more disproves it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;

@@ -3,7 +3,10 @@
 //! A request is a pure function of its number. So threads share nothing, a request that is sent again is the same
 //! request, and a seed repeats a run.
 
+pub mod file;
 pub mod template;
+#[cfg(test)]
+mod tests;
 pub mod values;
 
 use crate::{
