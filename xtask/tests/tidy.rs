@@ -17,7 +17,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["model", "embedded"]),
     ("analysis", &["model", "store"]),
     ("api", &["model", "store", "analysis"]),
-    ("sidequest", &["model", "embedded", "store", "analysis", "api"]),
+    ("load", &[]),
+    (
+        "sidequest",
+        &["model", "embedded", "store", "analysis", "api", "load"],
+    ),
+    ("responder", &[]),
     ("xtask", &[]),
 ];
 
@@ -473,7 +478,7 @@ fn package(package: &serde_json::Value) -> Package {
 }
 
 fn all_sources() -> Vec<Source> {
-    ["crates", "xtask"]
+    ["benchsuite", "crates", "xtask"]
         .iter()
         .flat_map(|directory| sources_below(&root().join(directory)))
         .collect()

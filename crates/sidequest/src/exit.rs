@@ -15,11 +15,12 @@ pub(crate) enum Exit {
     Listen,
     Cut,
     Install,
+    Unanswered,
 }
 
 impl Exit {
     /// All of them, in the order of the reference.
-    pub(crate) const ALL: [Exit; 8] = [
+    pub(crate) const ALL: [Exit; 9] = [
         Exit::Fine,
         Exit::Bug,
         Exit::Usage,
@@ -28,6 +29,7 @@ impl Exit {
         Exit::Listen,
         Exit::Cut,
         Exit::Install,
+        Exit::Unanswered,
     ];
 
     /// The number that the shell sees.
@@ -41,6 +43,7 @@ impl Exit {
             Exit::Listen => 5,
             Exit::Cut => 6,
             Exit::Install => 7,
+            Exit::Unanswered => 8,
         }
     }
 
@@ -55,6 +58,9 @@ impl Exit {
             Exit::Listen => "An address cannot be listened on, or the TLS certificate cannot be used.",
             Exit::Cut => {
                 "Stopped while requests were in flight: `--drain-max` was over, or a second signal came."
+            }
+            Exit::Unanswered => {
+                "`sidequest load` had no request answered well, a check failed, or `--fail-fast` ended it."
             }
             Exit::Install => "`sidequest db install` could not download or unpack PostgreSQL.",
         }

@@ -4,8 +4,11 @@ use std::{fmt::Write as _, fs, time::Duration};
 
 use anyhow::Context as _;
 
-use super::{EACH_POOL, Options, Turn};
-use crate::workspace::{output, root, say};
+use super::{
+    EACH_POOL, Options, Turn,
+    machine::{self, Machine, machine},
+};
+use crate::workspace::{root, say};
 
 /// A turn, as it is shown while the run goes on.
 pub(crate) fn line(turn: &Turn) -> String {
@@ -146,42 +149,7 @@ fn csv(turns: &[Turn]) -> String {
     text
 }
 
-/// Where it was measured.
-struct Machine {
-    /// For the directory's name.
-    slug: String,
-    description: String,
-}
-
-fn machine() -> Machine {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let cpu = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown CPU".to_owned());
-    let memory = field("/proc/meminfo", "MemTotal").unwrap_or_else(|| "unknown memory".to_owned());
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    Machine {
-        slug: format!("{cores}-cores"),
-        description: format!("{cores} cores ({cpu}), {memory}, Linux {}", kernel.trim()),
-    }
-}
-
-fn field(file: &str, name: &str) -> Option<String> {
-    let text = fs::read_to_string(file).ok()?;
-    let line = text.lines().find(|line| line.starts_with(name))?;
-    Some(line.split_once(':')?.1.trim().to_owned())
-}
-
 fn page(options: &Options, machine: &Machine, table: &str, answers: &str, objects: usize) -> String {
-    let line = |program: &str, arguments: &[&str]| {
-        output(
-            std::process::Command::new(program)
-                .args(arguments)
-                .current_dir(root()),
-        )
-        .map_or_else(
-            |_| "unknown".to_owned(),
-            |text| String::from_utf8_lossy(&text).trim().to_owned(),
-        )
-    };
     let model = options
         .model
         .as_ref()
@@ -213,8 +181,8 @@ fn page(options: &Options, machine: &Machine, table: &str, answers: &str, object
         by = options.by,
         rounds = options.rounds,
         description = machine.description,
-        commit = line("git", &["describe", "--always", "--dirty"]),
-        rustc = line("rustc", &["--version"]),
+        commit = machine::line("git", &["describe", "--always", "--dirty"]),
+        rustc = machine::line("rustc", &["--version"]),
         engine = options.engine,
     )
 }

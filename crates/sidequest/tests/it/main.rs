@@ -2,6 +2,7 @@
 
 mod binary;
 mod check;
+mod cliff;
 mod line;
 mod load;
 mod openapi;
