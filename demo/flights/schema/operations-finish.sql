@@ -6,7 +6,7 @@
 -- the fewest that leave room for the time in the air (taxiing for an hour or more would make it an hour late).
 
 create temporary view flights_known as      -- gone with the table that it reads
-select *, scheduled - interval '30 days' as scheduled_at, departed_at,
+select *, scheduled - interval '30 days' as scheduled_at,
        departed_at + interval '1 minute' * case
            when air_time is null then (minutes + 1440) % 1440      -- diverted on the way
            else air_time + (minutes - air_time + 2880) % 60
