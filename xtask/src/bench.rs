@@ -4,6 +4,7 @@
 //! cached. Every answer's status is checked, and its bytes are compared between the strategies.
 
 mod burst;
+pub(crate) mod latest;
 pub(crate) mod load;
 mod machine;
 mod process;
@@ -127,7 +128,7 @@ async fn measure(options: &Options, binary: &Path, data: &Path) -> anyhow::Resul
                 server_cpu: spent.server,
                 postgres_cpu: spent.postgres,
             };
-            say(report::line(&turn));
+            say(report::turn_line(&turn));
             turns.push(turn);
         }
     }

@@ -36,6 +36,8 @@ enum Scenario {
     Burst(bench::Options),
     /// Our load generator against the installed ones: CPU per request, and what no speed makes up for.
     Load(bench::load::CommandLine),
+    /// A page of newest revisions, over our view and over a DISTINCT ON view, with more and more revisions.
+    Latest(bench::latest::Options),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Task::Bench { scenario } => match scenario {
             Scenario::Burst(options) => bench::run(&options),
             Scenario::Load(line) => bench::load::run(&line),
+            Scenario::Latest(options) => bench::latest::run(&options),
         },
     };
     match done {

@@ -11,7 +11,7 @@ use super::{
 use crate::workspace::{root, say};
 
 /// A turn, as it is shown while the run goes on.
-pub(crate) fn line(turn: &Turn) -> String {
+pub(crate) fn turn_line(turn: &Turn) -> String {
     format!(
         "round {:>2} {:8} wall {:>9} first body {:>9} p50 {:>9} p99 {:>9} postgres {:>9} own {:>9} {:>6.1} MB",
         turn.round,
@@ -44,15 +44,22 @@ pub(crate) fn write(
         return Ok(());
     }
     let machine = machine();
-    let day = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
-    let directory = root()
-        .join("benchsuite/runs")
-        .join(format!("{day}-{}-{}", machine.slug, options.engine));
-    fs::create_dir_all(&directory).with_context(|| format!("create {}", directory.display()))?;
     let page = page(options, &machine, &table, answers, objects);
+    keep(
+        &format!("{}-{}", machine.slug, options.engine),
+        &page,
+        &csv(turns),
+    )
+}
+
+/// Writes `benchsuite/runs/<date>-<name>/`.
+pub(super) fn keep(name: &str, page: &str, raw: &str) -> anyhow::Result<()> {
+    let day = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
+    let directory = root().join("benchsuite/runs").join(format!("{day}-{name}"));
+    fs::create_dir_all(&directory).with_context(|| format!("create {}", directory.display()))?;
     fs::write(directory.join("README.md"), page)
         .with_context(|| format!("write into {}", directory.display()))?;
-    fs::write(directory.join("raw.csv"), csv(turns))
+    fs::write(directory.join("raw.csv"), raw)
         .with_context(|| format!("write into {}", directory.display()))?;
     say(format_args!("wrote {}", directory.display()));
     Ok(())

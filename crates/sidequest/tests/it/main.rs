@@ -5,6 +5,7 @@ mod check;
 mod cliff;
 mod line;
 mod load;
+mod migrate;
 mod openapi;
 mod pages;
 mod serve;
