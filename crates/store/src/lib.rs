@@ -9,6 +9,7 @@ pub mod content;
 pub mod error;
 pub mod export;
 pub mod id;
+pub mod import;
 pub mod latest;
 pub mod metric;
 pub mod migration;
