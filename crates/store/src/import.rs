@@ -15,6 +15,7 @@ use crate::{
     content::Content,
     error::Error,
     pool::{Lease, Pool},
+    seed::Way,
 };
 
 /// Bad rows that are named; of the others there is a count.
@@ -105,6 +106,17 @@ impl<'a> Import<'a> {
         kind: Kind,
         deadline: Instant,
     ) -> Result<Import<'a>, Error> {
+        Import::begin_by(Way::of(pool.caps()), pool, collection, kind, deadline).await
+    }
+
+    /// The same by a way that the caller chooses: tests hold that both do the same.
+    pub async fn begin_by(
+        way: Way,
+        pool: &'a Pool,
+        collection: &'a Collection,
+        kind: Kind,
+        deadline: Instant,
+    ) -> Result<Import<'a>, Error> {
         let mut lease = pool.get(deadline).await?;
         // Whatever cuts this short leaves a transaction open: the connection is then nobody's.
         lease.spoiled = true;
@@ -113,7 +125,7 @@ impl<'a> Import<'a> {
                 .client()
                 .batch_execute(&statement::begin(collection))
                 .await?;
-            Rows::begin(lease.client(), collection, pool.caps().copy_in).await
+            Rows::begin(lease.client(), collection, way).await
         };
         let rows = within(pool, collection, deadline, begun).await?;
         Ok(Import {

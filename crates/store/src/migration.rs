@@ -42,6 +42,8 @@ pub struct Steps {
     pub tables: Vec<Step>,
     /// Keys and indexes, which are made faster after the rows.
     pub indexes: Vec<Step>,
+    /// The tables that are made, quoted.
+    pub names: Vec<String>,
 }
 
 /// What a database lacks.
@@ -91,6 +93,7 @@ pub fn whole(model: &Model, database: usize, engine: EngineKind) -> Steps {
         steps.tables.push(table::history(collection));
         steps.tables.push(table::view(collection));
         steps.indexes.extend(table::indexes(collection));
+        steps.names.extend([collection.current(), collection.history()]);
     }
     steps
 }

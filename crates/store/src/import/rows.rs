@@ -9,6 +9,7 @@ use postgres_types::ToSql;
 use tokio_postgres::{Client, CopyInSink, Error};
 
 use super::{Row, statement};
+use crate::seed::Way;
 
 /// Bytes of rows that are sent together. Larger ones were not faster.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -31,12 +32,8 @@ pub(super) enum Rows {
 }
 
 impl Rows {
-    pub(super) async fn begin(
-        client: &Client,
-        collection: &Collection,
-        copy_in: bool,
-    ) -> Result<Rows, Error> {
-        if copy_in {
+    pub(super) async fn begin(client: &Client, collection: &Collection, way: Way) -> Result<Rows, Error> {
+        if way == Way::Copy {
             let sink = client.copy_in(&statement::copy(collection)).await?;
             return Ok(Rows::Copy {
                 sink: Box::pin(sink),

@@ -185,11 +185,11 @@ pub(super) fn differences(collection: &Collection, found: &[Found], which: Which
         let wanted = not_null(collection, revisions, index, which);
         if which == Which::Current && there.not_null != wanted {
             let (verb, about) = match wanted {
-                true => ("set", "never null"),
+                true => ("set", "is never null"),
                 false => ("drop", "may be null"),
             };
             plan.steps.push(Step {
-                about: format!("column {} of {shown} is {about}", column.name),
+                about: format!("column {} of {shown} {about}", column.name),
                 sql: format!("alter table {table} alter column {name} {verb} not null"),
             });
         }
