@@ -40,6 +40,16 @@ Examples:
   sidequest check my-model
   sidequest check my-model --database main=postgres://me@localhost/shop";
 
+const MIGRATE_EXAMPLES: &str = "\
+A database named here is one that Sidequest may make tables in; nothing in it
+is dropped but its own views. Databases that it runs itself are migrated by
+`serve`.
+
+Examples:
+  sidequest migrate my-model --dry-run
+  sidequest migrate my-model --database main=postgres://me@localhost/shop --dry-run
+  sidequest migrate my-model --database main=postgres://me@localhost/shop";
+
 /// An API over your PostgreSQL databases: records of tracked objects, and an analysis of each, composed
 /// from all of them.
 #[derive(Debug, Parser)]
@@ -58,6 +68,9 @@ pub(crate) enum Command {
     /// Report every fault of a model at once.
     #[command(after_help = CHECK_EXAMPLES)]
     Check(Check),
+    /// Make the tables of collections that are kept in revisions, in databases of yours.
+    #[command(after_help = MIGRATE_EXAMPLES)]
+    Migrate(Migrate),
     /// Print the JSON Schema of the model file, for editors.
     Schema,
     /// Get a PostgreSQL for the machine, or see what there is.
@@ -121,6 +134,20 @@ pub(crate) struct Check {
     /// Check the statements in this database too; once for each.
     #[arg(long, value_name = "NAME=URL")]
     pub(crate) database: Vec<Named>,
+}
+
+/// `sidequest migrate`.
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    /// Directory of the model; without it, the demo.
+    #[arg(env = "SIDEQUEST_MODEL", value_name = "MODEL")]
+    pub(crate) model: Option<PathBuf>,
+    /// A database to make the tables in; once for each.
+    #[arg(long, value_name = "NAME=URL")]
+    pub(crate) database: Vec<Named>,
+    /// Print the SQL and change nothing; without a database, the SQL for an empty one.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// `sidequest serve`.

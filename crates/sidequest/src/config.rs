@@ -363,6 +363,12 @@ pub(crate) fn placed(
     layered(options, &environment.databases, &[])
 }
 
+/// The databases that `migrate` may make tables in: by option alone. A variable says where a database is, not that
+/// it is ours to change.
+pub(crate) fn owned(options: &[Named]) -> Result<BTreeMap<String, embedded::External>, Failure> {
+    layered(options, &[], &[])
+}
+
 fn layered(
     options: &[Named],
     variables: &[Named],

@@ -53,6 +53,7 @@ fn run(line: CommandLine) -> Result<Exit, Failure> {
         }
         Some(Command::Serve(serve)) => command::serve::run(*serve),
         Some(Command::Check(check)) => command::check::run(check),
+        Some(Command::Migrate(migrate)) => command::migrate::run(migrate),
         Some(Command::Schema) => command::reference::schema(),
         Some(Command::Db { action }) => command::db::run(action),
         Some(Command::Completions { shell }) => command::completions::run(shell),

@@ -4,6 +4,7 @@ mod binary;
 mod check;
 mod line;
 mod load;
+mod migrate;
 mod openapi;
 mod pages;
 mod serve;
