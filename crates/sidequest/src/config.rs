@@ -24,6 +24,8 @@ use crate::{
 
 const LISTEN: &str = "127.0.0.1:8080";
 const ADMIN: &str = "127.0.0.1:9090";
+/// Where `import` and `export` look for a server.
+pub(crate) const URL: &str = "http://127.0.0.1:8080";
 const REQUEST_TIMEOUT: &str = "10s";
 const DRAIN_MAX: &str = "30s";
 /// Two connections full of streams, with answers of some 60 kB: about 120 MB at worst.
@@ -40,6 +42,7 @@ pub(crate) fn defaults() -> Vec<(&'static str, String)> {
     vec![
         ("listen", LISTEN.to_owned()),
         ("admin", ADMIN.to_owned()),
+        ("url", URL.to_owned()),
         (
             "data",
             "~/.local/share/sidequest, of root /var/lib/sidequest".to_owned(),

@@ -28,7 +28,10 @@ fn the_demo_has_no_faults() {
 
 #[test]
 fn the_models_beside_it_have_no_faults() {
-    for model in ["../../../../demo/flights/as-posted", "../../../../benchsuite/latest"] {
+    for model in [
+        "../../../../demo/flights/as-posted",
+        "../../../../benchsuite/latest",
+    ] {
         let said = run(&mut sidequest(&["check", model]));
         assert!(said.starts_with("exit code: 0\n"), "{said}");
     }

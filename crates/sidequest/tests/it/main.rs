@@ -9,3 +9,4 @@ mod openapi;
 mod pages;
 mod serve;
 mod skip;
+mod writes;

@@ -14,7 +14,10 @@ fn nothing_is_made_in_a_database_that_is_not_named() {
     assert_snapshot!(run(&mut sidequest(&["migrate"])));
     // A variable says where a database is, not that it may be changed.
     let mut command = sidequest(&["migrate"]);
-    command.env("SIDEQUEST_DATABASE_OPERATIONS", "postgres://127.0.0.1:9/operations");
+    command.env(
+        "SIDEQUEST_DATABASE_OPERATIONS",
+        "postgres://127.0.0.1:9/operations",
+    );
     let said = run(&mut command);
     assert!(said.starts_with("exit code: 2\n"), "{said}");
 }
