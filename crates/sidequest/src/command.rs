@@ -3,6 +3,8 @@
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod db;
+pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod load;
 pub(crate) mod migrate;
 pub(crate) mod postgres;

@@ -16,6 +16,7 @@ pub(crate) enum Exit {
     Cut,
     Install,
     Unanswered,
+    Refused,
 }
 
 impl Exit {
@@ -30,6 +31,7 @@ impl Exit {
         Exit::Cut,
         Exit::Install,
         Exit::Unanswered,
+        Exit::Refused,
     ];
 
     /// The number that the shell sees.
@@ -44,6 +46,7 @@ impl Exit {
             Exit::Cut => 6,
             Exit::Install => 7,
             Exit::Unanswered => 8,
+            Exit::Refused => 9,
         }
     }
 
@@ -63,6 +66,9 @@ impl Exit {
                 "`sidequest load` had no request answered well, a check failed, or `--fail-fast` ended it."
             }
             Exit::Install => "`sidequest db install` could not download or unpack PostgreSQL.",
+            Exit::Refused => {
+                "The server of `import` or `export` cannot be reached, refused what was asked, or broke off."
+            }
         }
     }
 

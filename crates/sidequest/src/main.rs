@@ -8,6 +8,7 @@ mod config;
 mod console;
 mod declaration;
 mod exit;
+mod remote;
 mod shutdown;
 
 use std::{panic, process::ExitCode};
@@ -55,6 +56,8 @@ fn run(line: CommandLine) -> Result<Exit, Failure> {
         Some(Command::Load(load)) => command::load::run(*load),
         Some(Command::Check(check)) => command::check::run(check),
         Some(Command::Migrate(migrate)) => command::migrate::run(migrate),
+        Some(Command::Import(import)) => command::import::run(&import),
+        Some(Command::Export(export)) => command::export::run(&export),
         Some(Command::Schema) => command::reference::schema(),
         Some(Command::Db { action }) => command::db::run(action),
         Some(Command::Completions { shell }) => command::completions::run(shell),

@@ -11,3 +11,4 @@ mod openapi;
 mod pages;
 mod serve;
 mod skip;
+mod writes;
