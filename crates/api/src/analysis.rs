@@ -161,6 +161,7 @@ impl Keys {
             sort: None,
             after: self.after.take(),
             limit,
+            as_of: None,
         };
         let found = record::list(self.site.store.pool(objects.database), objects, &list, deadline).await?;
         self.done = self.ids.is_some() || found.len() < limit;

@@ -72,6 +72,7 @@ impl Listing {
             sort,
             after,
             limit: items_max.saturating_add(1),
+            as_of: None,
         };
         Ok(Listing {
             list,
