@@ -46,8 +46,9 @@ impl Counter {
 }
 
 /// What is sent; 0 is a client that left before there was an answer. Others are counted as "other".
-const STATUSES: [u16; 15] = [
-    200, 204, 400, 404, 405, 413, 414, 431, 500, 502, 503, 504, 304, 303, 0,
+const STATUSES: [u16; 22] = [
+    200, 201, 204, 303, 304, 400, 404, 405, 408, 409, 412, 413, 414, 415, 422, 428, 431, 500, 502, 503, 504,
+    0,
 ];
 
 impl Metric {
@@ -80,8 +81,8 @@ impl Metric {
                 };
                 let _ = writeln!(
                     out,
-                    "sidequest_http_requests_total{{route=\"{}\",status=\"{status}\"}} {}",
-                    label(route),
+                    "sidequest_http_requests_total{{{},status=\"{status}\"}} {}",
+                    labels(route),
                     count.get()
                 );
             }
@@ -95,8 +96,8 @@ impl Metric {
         for (route, us) in self.request_us.iter().enumerate().filter(|(_, us)| us.get() > 0) {
             let _ = writeln!(
                 out,
-                "sidequest_http_request_seconds_total{{route=\"{}\"}} {}",
-                label(route),
+                "sidequest_http_request_seconds_total{{{}}} {}",
+                labels(route),
                 us.get() as f64 / 1e6
             );
         }
@@ -189,6 +190,10 @@ fn index(route: Option<Name>) -> usize {
         .unwrap_or(Name::ALL.len())
 }
 
-fn label(route: usize) -> &'static str {
-    Name::ALL.get(route).map_or("none", |name| name.pattern())
+/// Of several routes with one path the method tells which.
+fn labels(route: usize) -> String {
+    let (method, route) = Name::ALL.get(route).map_or(("none", "none"), |name| {
+        (name.route().method.name(), name.pattern())
+    });
+    format!("method=\"{method}\",route=\"{route}\"")
 }

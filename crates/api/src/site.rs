@@ -9,6 +9,7 @@ use ::analysis::engine::Engine;
 use bytes::Bytes;
 use model::{model::Model, plan::Plan};
 use store::open::Store;
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{config::Config, docs, limit::Gate, metric::Metric, openapi, router::Router};
@@ -21,6 +22,8 @@ pub(crate) struct Site {
     pub(crate) engine: Engine,
     pub(crate) router: Router,
     pub(crate) gate: Arc<Gate>,
+    /// Imports and exports at once.
+    pub(crate) transfers: Arc<Semaphore>,
     pub(crate) metric: Metric,
     pub(crate) openapi: Bytes,
     pub(crate) docs: Bytes,
@@ -43,8 +46,9 @@ impl Site {
             docs: docs::page(&model).into(),
             openapi,
             analysis: Arc::new(Plan::analysis(&model)),
-            router: Router::new(),
+            router: Router::new(&model, config.read_only),
             gate: Gate::new(config.in_flight_max),
+            transfers: Arc::new(Semaphore::new(config.transfers_max)),
             metric: Metric::default(),
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),

@@ -237,6 +237,11 @@ pub(crate) struct Settings {
         help_heading = "Answers"
     )]
     pub(crate) request_timeout: Option<Span>,
+    /// Answer what reads, and refuse what writes.
+    #[arg(long, env = "SIDEQUEST_READ_ONLY", help_heading = "Answers")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    #[arg(value_parser = BoolishValueParser::new(), value_name = "BOOL", action = ArgAction::Set)]
+    pub(crate) read_only: Option<bool>,
     /// Requests in flight at most, each until the end of its body; more are answered 503.
     #[arg(
         long,

@@ -69,6 +69,7 @@ pub(crate) struct Config {
     pub(crate) pool: Option<u32>,
     pub(crate) strategy: Strategy,
     pub(crate) cache: bool,
+    pub(crate) read_only: bool,
     pub(crate) request_timeout: Duration,
     pub(crate) in_flight_max: u32,
     pub(crate) drain_max: Duration,
@@ -216,6 +217,7 @@ impl Config {
             pool: settings.pool,
             strategy: settings.strategy.unwrap_or(Strategy::Auto),
             cache: !settings.no_cache.unwrap_or(false),
+            read_only: settings.read_only.unwrap_or(false),
             request_timeout: settings
                 .request_timeout
                 .unwrap_or_else(|| span(REQUEST_TIMEOUT))
@@ -320,6 +322,7 @@ impl Settings {
             pool,
             strategy,
             no_cache,
+            read_only,
             request_timeout,
             in_flight_max,
             drain_max,
@@ -341,6 +344,7 @@ impl Settings {
             pool: pool.or(other.pool),
             strategy: strategy.or(other.strategy),
             no_cache: no_cache.or(other.no_cache),
+            read_only: read_only.or(other.read_only),
             request_timeout: request_timeout.or(other.request_timeout),
             in_flight_max: in_flight_max.or(other.in_flight_max),
             drain_max: drain_max.or(other.drain_max),

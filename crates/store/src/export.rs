@@ -1,12 +1,12 @@
 //! Revisions of a whole collection as a stream, in constant memory.
 
 use model::{collection::Collection, expression::quote};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
+use tokio_postgres::Row;
 
 use crate::{
     error::Error,
-    pool::Pool,
-    query::{Query, Run},
+    pool::{Lease, Pool},
     revision::{self, Revision},
 };
 
@@ -19,11 +19,17 @@ pub enum What {
     All,
 }
 
-/// An export that runs. Dropped before its end, its statement is cancelled.
+/// Revisions that are fetched at once: a slow reader keeps no statement running, only its transaction.
+const FETCHED: usize = 1000;
+
+/// An export that runs, in a transaction of its own: one snapshot, whatever is written meanwhile.
 pub struct Export<'a> {
     pool: &'a Pool,
     collection: &'a Collection,
-    query: Query,
+    lease: Lease,
+    deadline: Instant,
+    fetched: std::vec::IntoIter<Row>,
+    is_over: bool,
 }
 
 impl<'a> Export<'a> {
@@ -34,30 +40,68 @@ impl<'a> Export<'a> {
         what: What,
         deadline: Instant,
     ) -> Result<Export<'a>, Error> {
-        let sql = statement(collection, what).into();
-        let run = Run {
-            what: &collection.name,
-            sql: &sql,
-            parameters: &[],
-            deadline,
-            abandoned: None,
-        };
-        let query = pool.run(run).await?;
-        Ok(Export {
+        let mut lease = pool.get(deadline).await?;
+        // Whatever cuts this short leaves a transaction open: the connection is then nobody's.
+        lease.spoiled = true;
+        let export = Export {
             pool,
             collection,
-            query,
-        })
+            lease,
+            deadline,
+            fetched: Vec::new().into_iter(),
+            is_over: false,
+        };
+        // Sorting all revisions may take longer than a request has.
+        let begin = format!(
+            "begin read only; set local statement_timeout to 0; declare {CURSOR} no scroll cursor for {}",
+            statement(collection, what)
+        );
+        let begun = export.lease.client().batch_execute(&begin);
+        export.within(begun).await?;
+        Ok(export)
     }
 
     /// The next revision, none at the end.
     pub async fn next(&mut self) -> Result<Option<Revision>, Error> {
-        match self.query.next().await? {
-            Some(row) => revision::read(self.pool, self.collection, &row).map(Some),
-            None => Ok(None),
+        if self.fetched.len() == 0 && !self.is_over {
+            let fetch = format!("fetch forward {FETCHED} from {CURSOR}");
+            let fetched = self.lease.client().query(&fetch, &[]);
+            let rows = self.within(fetched).await?;
+            self.pool.metric().statements.add(1);
+            self.pool.metric().rows.add(rows.len() as u64);
+            self.is_over = rows.len() < FETCHED;
+            if self.is_over {
+                let ended = self.lease.client().batch_execute("commit");
+                self.within(ended).await?;
+                self.lease.spoiled = false;
+            }
+            self.fetched = rows.into_iter();
+        }
+        let row = self.fetched.next();
+        row.map(|row| revision::read(self.pool, self.collection, &row))
+            .transpose()
+    }
+
+    async fn within<T>(
+        &self,
+        work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Error> {
+        let database = self.pool.database().to_owned();
+        let what = format!("export of {}", self.collection.name);
+        match timeout_at(self.deadline, work).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(source)) => Err(Error::Statement {
+                database,
+                what,
+                source,
+            }),
+            Err(_) => Err(Error::Deadline { database, what }),
         }
     }
 }
+
+/// Of its transaction alone.
+const CURSOR: &str = "sidequest_export";
 
 fn statement(collection: &Collection, what: What) -> String {
     let key = quote(collection.key_name());

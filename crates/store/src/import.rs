@@ -24,7 +24,7 @@ pub const BAD_ROWS_MAX: usize = 100;
 /// What the rows of an import are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A record each: a new one, or a new revision of the one that has its key.
+    /// A record each: a new one, or a new revision of the one that has its key, if it differs.
     Records,
     /// A revision each, with its number and times, of records that are not there: what an export of all
     /// revisions gives.

@@ -4,7 +4,7 @@
 //! A database that the user brought is never touched: [`check`](crate::check) says what it lacks.
 
 mod copy;
-mod csv;
+pub mod csv;
 mod file;
 mod insert;
 

@@ -1,6 +1,6 @@
 //! The statements of an import, made from the model.
 
-use model::{collection::Collection, expression::quote};
+use model::{collection::Collection, column::Type, expression::quote};
 
 use super::{BAD_ROWS_MAX, Kind};
 use crate::migration::OBJECT_VERSION;
@@ -174,6 +174,19 @@ fn records(collection: &Collection) -> Vec<String> {
         .filter(|column| *column != key)
         .map(|column| format!(", {column} = i.{column}"))
         .collect();
+    // JSON has no equality of its own.
+    let differs: Vec<String> = written(collection)
+        .into_iter()
+        .filter(|column| *column != collection.key)
+        .map(|column| {
+            let column = &collection.columns[column];
+            let (name, cast) = (
+                quote(&column.name),
+                if column.kind == Type::Json { "::jsonb" } else { "" },
+            );
+            format!(" or c.{name}{cast} is distinct from i.{name}{cast}")
+        })
+        .collect();
     let (list, of_import) = (names.list(""), names.list("i."));
     let old: Vec<String> = columns
         .iter()
@@ -188,22 +201,27 @@ fn records(collection: &Collection) -> Vec<String> {
              where {key} in (select {key} from {TABLE}) order by {key} for update) l) c"
         ),
         format!(
+            // A record that is what the row says gets no revision: the same rows can be imported again.
             "with u as (update {current} c set revision = c.revision + 1, \
              recorded_at = greatest(clock_timestamp(), c.recorded_at), author = i.author, comment = i.comment, \
              deleted = false{set} from {current} b, {TABLE} i where c.{key} = i.{key} and b.{key} = c.{key} \
-             returning c.recorded_at as new_at, b.{object}::text as object_before, b.revision as r, \
+             and (c.deleted{differs}) \
+             returning c.recorded_at as new_at, b.{object}::text as object_before, c.{object}::text as object_now, \
+             b.revision as r, \
              b.recorded_at as t, b.author as a, b.comment as n, b.deleted as d, {old}), \
              h as (insert into {history} (revision, recorded_at, author, comment, deleted, superseded_at, {list}) \
              select r, t, a, n, d, new_at, {kept} from u), \
              i as (insert into {current} (revision, recorded_at, author, comment, {list}) \
              select 1, clock_timestamp(), i.author, i.comment, {of_import} from {TABLE} i \
-             where not exists (select from {current} c where c.{key} = i.{key}) order by {order}), \
+             where not exists (select from {current} c where c.{key} = i.{key}) order by {order} \
+             returning {object}::text as object), \
              v as (insert into {OBJECT_VERSION} as v (object, version) select object, 1 from \
-             (select object_before from u union select {object}::text from {TABLE}) s (object) \
+             (select object_before from u union select object_now from u union select object from i) s (object) \
              where object is not null order by object \
              on conflict (object) do update set version = v.version + 1) \
-             select count(*) from {TABLE}",
+             select (select count(*) from u) + (select count(*) from i)",
             set = set.concat(),
+            differs = differs.concat(),
             old = old.join(", "),
             kept = kept.join(", "),
             order = order
