@@ -254,6 +254,14 @@ impl Engine {
         Ok(prepared)
     }
 
+    /// Whether all of a plan can be known as of an instant; an error names what cannot.
+    pub fn can_answer(&self, plan: &Plan, as_of: Option<Timestamp>) -> Result<(), Error> {
+        match as_of {
+            None => Ok(()),
+            Some(_) => past::parts(&self.0.model, plan).map(drop),
+        }
+    }
+
     pub(crate) fn cache(&self) -> Option<&Cache> {
         self.0.cache.as_ref()
     }

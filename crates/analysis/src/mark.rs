@@ -38,6 +38,13 @@ impl Mark {
     }
 }
 
+impl Tag {
+    /// The tag of some bytes.
+    pub fn of(bytes: &[u8]) -> Tag {
+        Mark::new().with(bytes).tag()
+    }
+}
+
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)

@@ -26,6 +26,8 @@ const LISTEN: &str = "127.0.0.1:8080";
 const ADMIN: &str = "127.0.0.1:9090";
 const REQUEST_TIMEOUT: &str = "10s";
 const DRAIN_MAX: &str = "30s";
+/// Some 1,500 analyses of 150 kB, with their compressed bodies.
+const CACHE_BYTES: usize = 256 << 20;
 /// Two connections full of streams, with answers of some 60 kB: about 120 MB at worst.
 const IN_FLIGHT_MAX: u32 = 2_048;
 const LOG_LEVEL: &str = "info";
@@ -68,7 +70,8 @@ pub(crate) struct Config {
     /// Over what the model says.
     pub(crate) pool: Option<u32>,
     pub(crate) strategy: Strategy,
-    pub(crate) cache: bool,
+    /// 0: nothing is kept.
+    pub(crate) cache_bytes: usize,
     pub(crate) read_only: bool,
     pub(crate) request_timeout: Duration,
     pub(crate) in_flight_max: u32,
@@ -216,7 +219,10 @@ impl Config {
             )?,
             pool: settings.pool,
             strategy: settings.strategy.unwrap_or(Strategy::Auto),
-            cache: !settings.no_cache.unwrap_or(false),
+            cache_bytes: match settings.no_cache {
+                Some(true) => 0,
+                Some(false) | None => settings.cache_bytes.map_or(CACHE_BYTES, |size| size.0),
+            },
             read_only: settings.read_only.unwrap_or(false),
             request_timeout: settings
                 .request_timeout
@@ -322,6 +328,7 @@ impl Settings {
             pool,
             strategy,
             no_cache,
+            cache_bytes,
             read_only,
             request_timeout,
             in_flight_max,
@@ -344,6 +351,7 @@ impl Settings {
             pool: pool.or(other.pool),
             strategy: strategy.or(other.strategy),
             no_cache: no_cache.or(other.no_cache),
+            cache_bytes: cache_bytes.or(other.cache_bytes),
             read_only: read_only.or(other.read_only),
             request_timeout: request_timeout.or(other.request_timeout),
             in_flight_max: in_flight_max.or(other.in_flight_max),

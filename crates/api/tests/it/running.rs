@@ -167,6 +167,7 @@ pub(crate) async fn bind(config: Config) -> Option<(Result<Server, Error>, Arc<M
             waiting_max: 10_000,
             ahead_max: 100,
             keep_references: true,
+            cache_bytes: 16 << 20,
         },
     );
     Some((
