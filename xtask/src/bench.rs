@@ -4,6 +4,7 @@
 //! cached. Every answer's status is checked, and its bytes are compared between the strategies.
 
 mod burst;
+pub(crate) mod latest;
 mod process;
 mod report;
 
@@ -124,7 +125,7 @@ async fn measure(options: &Options, binary: &Path, data: &Path) -> anyhow::Resul
                 server_cpu: spent.server,
                 postgres_cpu: spent.postgres,
             };
-            say(report::line(&turn));
+            say(report::turn_line(&turn));
             turns.push(turn);
         }
     }

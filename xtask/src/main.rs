@@ -34,6 +34,8 @@ enum Task {
 enum Scenario {
     /// Many distinct objects at once over one connection, the strategies alternating in one run.
     Burst(bench::Options),
+    /// A page of newest revisions, over our view and over a DISTINCT ON view, with more and more revisions.
+    Latest(bench::latest::Options),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +45,9 @@ fn main() -> ExitCode {
         Task::Bench {
             scenario: Scenario::Burst(options),
         } => bench::run(&options),
+        Task::Bench {
+            scenario: Scenario::Latest(options),
+        } => bench::latest::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -103,10 +103,12 @@ pub(crate) async fn start(site: &Arc<Site>, mut call: Call) -> Result<Answer, Pr
     }
 }
 
+type Work = Pin<Box<dyn Future<Output = Result<(), Problem>> + Send>>;
+
 /// Work that gives chunks, driven by whoever reads them: no task outlives its request.
 struct Running {
     /// None when it has ended.
-    work: Option<Pin<Box<dyn Future<Output = Result<(), Problem>> + Send>>>,
+    work: Option<Work>,
     chunks: Receiver<Bytes>,
 }
 

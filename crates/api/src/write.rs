@@ -48,7 +48,7 @@ pub(crate) async fn create(site: &Arc<Site>, mut call: Call) -> Result<Answer, P
         (Type::Uuid, None | Some(Value::Null)) => Some(new_uuid()?),
         _ => None,
     };
-    let content = content(collection, body, made.as_deref())?;
+    let content = content(collection, &body, made.as_deref())?;
     let change = change(content.key(collection), Write::Create(content.clone()), byline);
     let pool = site.store.pool(collection.database);
     let written = revision::write(pool, collection, &change, call.deadline)
@@ -70,7 +70,7 @@ pub(crate) async fn replace(site: &Arc<Site>, mut call: Call) -> Result<Answer, 
     call.query.finish([])?;
     let key = key(&given, collection)?;
     let body = call.payload.json(&call.headers, JSON).await?;
-    let content = content(collection, body, Some(&key))?;
+    let content = content(collection, &body, Some(&key))?;
     let write = match precondition {
         Precondition::Absent => Write::Create(content),
         Precondition::Revision(expected) => Write::Replace { expected, content },
@@ -166,8 +166,8 @@ pub(crate) fn write_written(collection: &Collection, key: &str, written: &Writte
     out.push(b'}');
 }
 
-fn content(collection: &Collection, body: Value, key: Option<&str>) -> Result<Content, Rejection> {
-    let content = Content::of_json(collection, &body, key).map_err(invalid)?;
+fn content(collection: &Collection, body: &Value, key: Option<&str>) -> Result<Content, Rejection> {
+    let content = Content::of_json(collection, body, key).map_err(invalid)?;
     match key_fault(collection, content.key(collection)) {
         Some(fault) => Err(invalid(vec![fault])),
         None => Ok(content),

@@ -24,6 +24,8 @@ use crate::{
 
 const LISTEN: &str = "127.0.0.1:8080";
 const ADMIN: &str = "127.0.0.1:9090";
+/// Where `import` and `export` look for a server.
+pub(crate) const URL: &str = "http://127.0.0.1:8080";
 const REQUEST_TIMEOUT: &str = "10s";
 const DRAIN_MAX: &str = "30s";
 /// Some 1,500 analyses of 150 kB, with their compressed bodies.
@@ -42,6 +44,7 @@ pub(crate) fn defaults() -> Vec<(&'static str, String)> {
     vec![
         ("listen", LISTEN.to_owned()),
         ("admin", ADMIN.to_owned()),
+        ("url", URL.to_owned()),
         (
             "data",
             "~/.local/share/sidequest, of root /var/lib/sidequest".to_owned(),
@@ -369,6 +372,12 @@ pub(crate) fn placed(
     environment: &Environment,
 ) -> Result<BTreeMap<String, embedded::External>, Failure> {
     layered(options, &environment.databases, &[])
+}
+
+/// The databases that `migrate` may make tables in: by option alone. A variable says where a database is, not that
+/// it is ours to change.
+pub(crate) fn owned(options: &[Named]) -> Result<BTreeMap<String, embedded::External>, Failure> {
+    layered(options, &[], &[])
 }
 
 fn layered(

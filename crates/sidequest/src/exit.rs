@@ -15,11 +15,12 @@ pub(crate) enum Exit {
     Listen,
     Cut,
     Install,
+    Refused,
 }
 
 impl Exit {
     /// All of them, in the order of the reference.
-    pub(crate) const ALL: [Exit; 8] = [
+    pub(crate) const ALL: [Exit; 9] = [
         Exit::Fine,
         Exit::Bug,
         Exit::Usage,
@@ -28,6 +29,7 @@ impl Exit {
         Exit::Listen,
         Exit::Cut,
         Exit::Install,
+        Exit::Refused,
     ];
 
     /// The number that the shell sees.
@@ -41,6 +43,7 @@ impl Exit {
             Exit::Listen => 5,
             Exit::Cut => 6,
             Exit::Install => 7,
+            Exit::Refused => 9,
         }
     }
 
@@ -57,6 +60,9 @@ impl Exit {
                 "Stopped while requests were in flight: `--drain-max` was over, or a second signal came."
             }
             Exit::Install => "`sidequest db install` could not download or unpack PostgreSQL.",
+            Exit::Refused => {
+                "The server of `import` or `export` cannot be reached, refused what was asked, or broke off."
+            }
         }
     }
 

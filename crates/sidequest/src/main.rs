@@ -8,6 +8,7 @@ mod config;
 mod console;
 mod declaration;
 mod exit;
+mod remote;
 mod shutdown;
 
 use std::{panic, process::ExitCode};
@@ -53,6 +54,9 @@ fn run(line: CommandLine) -> Result<Exit, Failure> {
         }
         Some(Command::Serve(serve)) => command::serve::run(*serve),
         Some(Command::Check(check)) => command::check::run(check),
+        Some(Command::Migrate(migrate)) => command::migrate::run(migrate),
+        Some(Command::Import(import)) => command::import::run(&import),
+        Some(Command::Export(export)) => command::export::run(&export),
         Some(Command::Schema) => command::reference::schema(),
         Some(Command::Db { action }) => command::db::run(action),
         Some(Command::Completions { shell }) => command::completions::run(shell),

@@ -165,7 +165,13 @@ async fn execute(client: &Client, database: &str, what: &str, sql: &str) -> Resu
         })
 }
 
-async fn of(client: &Client, model: &Model, database: usize, engine: EngineKind) -> Result<Plan, Error> {
+/// What the database behind a client lacks.
+pub(crate) async fn of(
+    client: &Client,
+    model: &Model,
+    database: usize,
+    engine: EngineKind,
+) -> Result<Plan, Error> {
     let mut plan = Plan {
         database: model.databases[database].name.clone(),
         steps: Vec::new(),

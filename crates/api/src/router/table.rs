@@ -421,7 +421,6 @@ pub(crate) const ROUTES: [Route; Name::ALL.len()] = [
             Kind::ModelMismatch,
             Kind::DatabaseUnavailable,
         ],
-        ..READ
     },
     Route {
         name: Name::OpenApi,

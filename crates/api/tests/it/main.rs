@@ -7,8 +7,12 @@ mod running;
 
 mod connections;
 mod drain;
+mod history;
 mod limits;
 mod lists;
 mod refusals;
 mod stream;
 mod tls;
+mod transfers;
+mod writers;
+mod writes;

@@ -108,6 +108,13 @@ pub(super) fn key(collection: &Collection) -> Value {
         schema["maxLength"] = (KEY_BYTES_MAX / 4).into();
         schema["pattern"] = NO_NUL.into();
     }
+    let field = collection
+        .revisions
+        .as_ref()
+        .map(|revisions| &revisions.fields[collection.key]);
+    if let Some(field) = field {
+        bound(&mut schema, field);
+    }
     schema
 }
 
@@ -229,13 +236,17 @@ fn of_field(kind: Type, field: &Field) -> Value {
     if kind == Type::Text {
         schema["pattern"] = NO_NUL.into();
     }
+    bound(&mut schema, field);
+    if field.required { schema } else { nullable(schema) }
+}
+
+fn bound(schema: &mut Value, field: &Field) {
     match &field.bounds {
         None => {}
-        Some(Bounds::Integer(least, most)) => set(&mut schema, ["minimum", "maximum"], [least, most]),
-        Some(Bounds::Float(least, most)) => set(&mut schema, ["minimum", "maximum"], [least, most]),
-        Some(Bounds::Length(least, most)) => set(&mut schema, ["minLength", "maxLength"], [least, most]),
+        Some(Bounds::Integer(least, most)) => set(schema, ["minimum", "maximum"], [least, most]),
+        Some(Bounds::Float(least, most)) => set(schema, ["minimum", "maximum"], [least, most]),
+        Some(Bounds::Length(least, most)) => set(schema, ["minLength", "maxLength"], [least, most]),
     }
-    if field.required { schema } else { nullable(schema) }
 }
 
 fn set<T: Copy + Into<Value>>(schema: &mut Value, names: [&str; 2], ends: [&Option<T>; 2]) {
