@@ -7,6 +7,7 @@ mod burst;
 pub(crate) mod latest;
 mod process;
 mod report;
+pub(crate) mod warm;
 
 use std::{
     collections::BTreeMap,

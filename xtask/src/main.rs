@@ -36,6 +36,8 @@ enum Scenario {
     Burst(bench::Options),
     /// A page of newest revisions, over our view and over a DISTINCT ON view, with more and more revisions.
     Latest(bench::latest::Options),
+    /// The same analyses again, from the cache, against nginx with the same bytes as files.
+    Warm(bench::warm::Options),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +50,9 @@ fn main() -> ExitCode {
         Task::Bench {
             scenario: Scenario::Latest(options),
         } => bench::latest::run(&options),
+        Task::Bench {
+            scenario: Scenario::Warm(options),
+        } => bench::warm::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,7 +2,7 @@
 //!
 //! The order is what makes it exact. Versions are read before the rows, and what is made is kept under them only
 //! if they are the same after. Each look begins after the request did, so it sees every write that was
-//! acknowledged before, and what another look saw before it. The proof is in docs/adr/0007-exact-caching.md.
+//! acknowledged before, and what another look saw before it. The proof is in docs/adr/0008-exact-caching.md.
 
 use std::sync::Arc;
 

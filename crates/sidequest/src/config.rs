@@ -52,6 +52,7 @@ pub(crate) fn defaults() -> Vec<(&'static str, String)> {
         ("engine", "auto".to_owned()),
         ("pool", "as many as there are cores, 2 to 8".to_owned()),
         ("strategy", "auto".to_owned()),
+        ("cache_bytes", "256MiB".to_owned()),
         ("request_timeout", REQUEST_TIMEOUT.to_owned()),
         ("in_flight_max", IN_FLIGHT_MAX.to_string()),
         ("drain_max", DRAIN_MAX.to_owned()),
