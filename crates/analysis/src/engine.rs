@@ -1,13 +1,6 @@
 //! The engine: analyses of objects, one or many, from the plans of requests.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures_util::{
     Stream, StreamExt,
@@ -31,15 +24,12 @@ use crate::{
     layout::Layout,
     mark::Mark,
     metric::Metric,
-    past::{self, Horizons},
-    prepared::{Ground, How, Prepared, SourceKey, SourcePlan},
+    past::Horizons,
+    plans::Plans,
+    prepared::{How, Prepared, SourceKey, SourcePlan},
     reference::References,
     sql::Asked,
-    version::Versions,
 };
-
-/// Plans kept ready. Field selections come from requests, so there can be any number: beyond it all are dropped.
-const PREPARED_MAX: usize = 256;
 
 /// Versions in one statement: the ids of two full bursts.
 const LOOK_UP_IDS_MAX: usize = 1000;
@@ -55,23 +45,15 @@ struct Inner {
     metric: Arc<Metric>,
     references: Arc<References>,
     queues: HashMap<QueueKey, Queue>,
-    versions: Versions,
-    /// The model whose statements are over the past.
-    past: Model,
+    plans: Plans,
     horizons: Horizons,
     /// None: nothing is kept.
     cache: Option<Cache>,
     /// Of the model, the program and the strategy: what all documents depend on.
     mark: Mark,
-    prepared: Mutex<HashMap<PlanKey, Arc<Prepared>>>,
-    /// How many plans were prepared.
-    plans: AtomicU64,
     /// Batches belong to the engine: they answer several requests and outlive the first.
     tasks: TaskTracker,
 }
-
-/// Which parts a plan has, and as of when.
-type PlanKey = (Vec<(usize, Option<Vec<usize>>)>, Option<Timestamp>);
 
 /// A source, of the present or the past: statements over the past have a parameter more.
 type QueueKey = (SourceKey, bool);
@@ -130,16 +112,13 @@ impl Engine {
             .with(format!("{model:?}").as_bytes())
             .with(format!("{:?}", config.strategy).as_bytes());
         Engine(Arc::new(Inner {
-            versions: Versions::new(&model, &store),
-            past: past::model(&model),
+            plans: Plans::new(model.clone(), &store, config.strategy),
             horizons: Horizons::new(model.databases.len()),
             cache: (config.cache_bytes > 0).then(|| Cache::new(config.cache_bytes, metric.clone())),
             mark: whole,
-            plans: AtomicU64::new(0),
             references,
             queues,
             metric,
-            prepared: Mutex::new(HashMap::new()),
             tasks: TaskTracker::new(),
             model,
             store,
@@ -219,47 +198,12 @@ impl Engine {
 
     /// The plan ready to run; an error where it asks for the past of what knows only the present.
     pub(crate) fn prepare(&self, plan: &Plan, as_of: Option<Timestamp>) -> Result<Arc<Prepared>, Error> {
-        let parts = plan.parts.iter();
-        let key: PlanKey = (
-            parts.map(|part| (part.index, part.members.clone())).collect(),
-            as_of,
-        );
-        let mut known = self.0.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(prepared) = known.get(&key) {
-            return Ok(prepared.clone());
-        }
-        if known.len() >= PREPARED_MAX {
-            // Instants are many, and seldom asked for again.
-            known.retain(|(_, as_of), _| as_of.is_none());
-        }
-        if known.len() >= PREPARED_MAX {
-            known.clear();
-        }
-        let ground = Ground {
-            model: if as_of.is_some() {
-                &self.0.past
-            } else {
-                &self.0.model
-            },
-            strategy: self.0.config.strategy,
-            versions: &self.0.versions,
-            as_of,
-        };
-        let number = self.0.plans.fetch_add(1, Ordering::Relaxed);
-        let prepared = Arc::new(match as_of {
-            None => Prepared::new(number, &ground, &plan.parts),
-            Some(_) => Prepared::new(number, &ground, &past::parts(&self.0.model, plan)?),
-        });
-        known.insert(key, prepared.clone());
-        Ok(prepared)
+        self.0.plans.get(plan, as_of)
     }
 
     /// Whether all of a plan can be known as of an instant; an error names what cannot.
     pub fn can_answer(&self, plan: &Plan, as_of: Option<Timestamp>) -> Result<(), Error> {
-        match as_of {
-            None => Ok(()),
-            Some(_) => past::parts(&self.0.model, plan).map(drop),
-        }
+        self.0.plans.can_answer(plan, as_of)
     }
 
     pub(crate) fn cache(&self) -> Option<&Cache> {

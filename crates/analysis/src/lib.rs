@@ -26,6 +26,7 @@ pub mod metric;
 mod own;
 mod past;
 mod piece;
+mod plans;
 mod predicate;
 mod prepared;
 mod pushdown;
