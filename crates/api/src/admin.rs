@@ -199,9 +199,49 @@ fn metrics(site: &Site) -> String {
             "Wants given up before their batch.",
             &metric.abandoned,
         ),
+        (
+            "sidequest_cache_hits_total",
+            "Analyses answered as they were kept.",
+            &metric.cache_hits,
+        ),
+        (
+            "sidequest_cache_partial_total",
+            "Analyses of which some sources were kept and the others made anew.",
+            &metric.cache_partial,
+        ),
+        (
+            "sidequest_cache_misses_total",
+            "Analyses made anew although they can be kept.",
+            &metric.cache_misses,
+        ),
+        (
+            "sidequest_cache_overtaken_total",
+            "Analyses whose sources changed while they were made.",
+            &metric.cache_overtaken,
+        ),
+        (
+            "sidequest_cache_evicted_total",
+            "Analyses dropped to keep the bound.",
+            &metric.cache_evicted,
+        ),
     ] {
         single(&mut out, name, "counter", about, count.get());
     }
+    let (bytes, entries) = (metric.cache_bytes.get(), metric.cache_entries.get());
+    single(
+        &mut out,
+        "sidequest_cache_bytes",
+        "gauge",
+        "Bytes of analyses and compressed bodies kept now.",
+        bytes as u64,
+    );
+    single(
+        &mut out,
+        "sidequest_cache_entries",
+        "gauge",
+        "Analyses kept now.",
+        entries as u64,
+    );
     out
 }
 

@@ -7,12 +7,21 @@ use std::sync::{
 
 use ::analysis::engine::Engine;
 use bytes::Bytes;
+use http::HeaderMap;
 use model::{model::Model, plan::Plan};
 use store::open::Store;
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{config::Config, docs, limit::Gate, metric::Metric, openapi, router::Router};
+use crate::{
+    compress::{self, Encoding},
+    config::Config,
+    docs,
+    limit::Gate,
+    metric::Metric,
+    openapi,
+    router::Router,
+};
 
 /// The server's parts, and the pages made at start.
 pub(crate) struct Site {
@@ -57,6 +66,15 @@ impl Site {
             model,
             store,
             engine,
+        }
+    }
+
+    /// The encoding that a client is answered in, unless the body is too small for it.
+    pub(crate) fn encoding(&self, headers: &HeaderMap) -> Encoding {
+        if self.config.compression {
+            compress::negotiate(headers)
+        } else {
+            Encoding::Identity
         }
     }
 

@@ -21,7 +21,7 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// All of them, in the order of the reference.
-    pub(crate) const ALL: [Exit; 9] = [
+    pub(crate) const ALL: [Exit; 10] = [
         Exit::Fine,
         Exit::Bug,
         Exit::Usage,

@@ -14,5 +14,6 @@ mod refusals;
 mod stream;
 mod tls;
 mod transfers;
+mod versions;
 mod writers;
 mod writes;
