@@ -105,10 +105,6 @@ impl<T> Session<T> {
     }
 
     /// Completes a frame of which a part was kept; none if that took all of the input, or it was a header of DATA.
-    #[expect(
-        clippy::type_complexity,
-        reason = "none twice: not whole yet, or whole and silent"
-    )]
     fn cut_frame<'a>(
         &mut self,
         input: &mut &'a [u8],
