@@ -91,9 +91,9 @@ fn ask(
     let mut arguments = vec![
         "-n",
         &requests,
-        "--expect-length",
+        "--check-length",
         &length,
-        "--expect-sha256",
+        "--check-sha256",
         hash,
     ];
     if endpoint.is_http2 {
@@ -137,7 +137,7 @@ fn certificate(directory: &Path) -> anyhow::Result<()> {
 }
 
 fn sha256(directory: &Path, body: &[u8]) -> anyhow::Result<String> {
-    let file = directory.join("body");
+    let file = directory.join("expected");
     fs::write(&file, body).context("write a body")?;
     let said = output(Command::new("sha256sum").arg(&file))?;
     let text = String::from_utf8_lossy(&said).into_owned();
