@@ -199,7 +199,7 @@ impl Plan<'_> {
                 said(&["-v"])
             }
             "hypercorn" => {
-                let version = "import hypercorn.__about__ as a; print('hypercorn', a.__version__)";
+                let version = "import importlib.metadata as m; print('hypercorn', m.version('hypercorn'))";
                 let version = machine::line(&program, &["-c", version]);
                 if version == "unknown" {
                     bail!("find hypercorn: apt-get install python3-hypercorn");

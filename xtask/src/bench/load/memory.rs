@@ -56,7 +56,8 @@ pub(crate) fn run(common: &Common) -> anyhow::Result<()> {
         bail!("compare two runs")
     };
     let bound = f64::from(few) * (1.0 + GROWTH_MAX);
-    if f64::from(many) > bound {
+    // So few requests do not fill what is filled once.
+    if f64::from(many) > bound && !common.short {
         bail!("stay at {few} kB: {many} kB after more requests");
     }
     Ok(())
