@@ -28,9 +28,14 @@ pub(crate) async fn list(site: &Arc<Site>, mut call: Call) -> Result<Answer, Pro
         .limit("limit", site.config.page_limit, site.config.page_limit_max)?;
     let before = match call.query.take("cursor") {
         None => None,
-        Some(cursor) => Some(cursor.parse::<i32>().map_err(|_| Rejection::BadCursor {
-            problem: "cannot be read; it must be passed on unchanged",
-        })?),
+        Some(cursor) => {
+            let number = cursor.parse::<i32>().ok();
+            // `+7` and `07` are numbers too, and none that was ever given out.
+            let number = number.filter(|number| *number > 0 && number.to_string() == cursor);
+            Some(number.ok_or(Rejection::BadCursor {
+                problem: "cannot be read; it must be passed on unchanged",
+            })?)
+        }
     };
     call.query.finish(call.name.parameters())?;
     let id = key(&given, collection)?;

@@ -198,6 +198,7 @@ fn route(
 /// Runs the handler, and outlives its panics and its lateness.
 async fn run(site: &Arc<Site>, exchange: &Exchange, call: Call) -> Outcome {
     let deadline = call.deadline + DEADLINE_GRACE;
+    let after = call.deadline.saturating_duration_since(exchange.began.into());
     // A panic is this request's alone: the connection carries 500 others.
     let handler = AssertUnwindSafe(router::dispatch(site, call.name, call)).catch_unwind();
     match tokio::time::timeout_at(deadline, handler).await {
@@ -208,12 +209,7 @@ async fn run(site: &Arc<Site>, exchange: &Exchange, call: Call) -> Outcome {
             tracing::error!(request = %exchange.id, "a handler panicked");
             Outcome::Problem(Rejection::Panic.into())
         }
-        Err(_) => Outcome::Problem(
-            Rejection::Deadline {
-                after: site.config.request_timeout,
-            }
-            .into(),
-        ),
+        Err(_) => Outcome::Problem(Rejection::Deadline { after }.into()),
     }
 }
 

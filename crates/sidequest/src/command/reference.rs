@@ -9,7 +9,7 @@ use clap::{Arg, Command, CommandFactory as _};
 
 use crate::{
     args::{CommandLine, Page},
-    config::{defaults, load},
+    config::{URL, defaults, load},
     console,
     exit::{Exit, Failure},
 };
@@ -68,6 +68,7 @@ pub(crate) fn command_line() -> Command {
         let defaults = match command.get_name() {
             "serve" => defaults(),
             "load" => load::defaults(),
+            "import" | "export" => vec![("url", URL.to_owned())],
             _ => return command,
         };
         defaults.into_iter().fold(command, |command, (name, default)| {
