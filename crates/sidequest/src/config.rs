@@ -44,7 +44,6 @@ pub(crate) fn defaults() -> Vec<(&'static str, String)> {
     vec![
         ("listen", LISTEN.to_owned()),
         ("admin", ADMIN.to_owned()),
-        ("url", URL.to_owned()),
         (
             "data",
             "~/.local/share/sidequest, of root /var/lib/sidequest".to_owned(),

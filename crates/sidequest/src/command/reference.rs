@@ -9,7 +9,7 @@ use clap::{Arg, Command, CommandFactory as _};
 
 use crate::{
     args::{CommandLine, Page},
-    config::defaults,
+    config::{URL, defaults},
     console,
     exit::{Exit, Failure},
 };
@@ -64,10 +64,12 @@ pub(crate) fn run(page: Page) -> Result<Exit, Failure> {
 /// that they have now even more so: one may be a secret.
 pub(crate) fn command_line() -> Command {
     let with_defaults = |command: Command| {
-        if command.get_name() != "serve" {
-            return command;
-        }
-        defaults().into_iter().fold(command, |serve, (name, default)| {
+        let defaults = match command.get_name() {
+            "serve" => defaults(),
+            "import" | "export" => vec![("url", URL.to_owned())],
+            _ => return command,
+        };
+        defaults.into_iter().fold(command, |serve, (name, default)| {
             serve.mut_arg(name, |argument| {
                 let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
                 argument.help(format!("{help} [default: {default}]"))
