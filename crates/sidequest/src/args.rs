@@ -163,7 +163,8 @@ pub(crate) struct Migrate {
     #[arg(env = "SIDEQUEST_MODEL", value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
     /// A database to make the tables in; once for each.
-    #[arg(long, value_name = "NAME=URL")]
+    // Named apart from the `--database` that a variable can stand for.
+    #[arg(id = "owned", long = "database", value_name = "NAME=URL")]
     pub(crate) database: Vec<Named>,
     /// Print the SQL and change nothing; without a database, the SQL for an empty one.
     #[arg(long)]

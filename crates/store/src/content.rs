@@ -287,7 +287,7 @@ fn within(bounds: Option<&Bounds>, text: &str) -> bool {
     }
 }
 
-fn between<T: PartialOrd>(value: T, least: Option<T>, most: Option<T>) -> bool {
+fn between<T: PartialOrd + Copy>(value: T, least: Option<T>, most: Option<T>) -> bool {
     least.is_none_or(|least| value >= least) && most.is_none_or(|most| value <= most)
 }
 

@@ -330,7 +330,7 @@ impl<'a> Parameters<'a> {
         parameters.push(&self.comment);
         match &self.rest {
             Rest::Create(values) => {
-                parameters.extend(values.iter().map(|value| value as &(dyn ToSql + Sync)))
+                parameters.extend(values.iter().map(|value| value as &(dyn ToSql + Sync)));
             }
             Rest::Update {
                 deleted,

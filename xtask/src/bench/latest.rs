@@ -21,10 +21,10 @@ use crate::workspace::{root, say};
 
 /// Revisions a record at which the price must be flat.
 const REVISIONS: [u32; 4] = [1, 3, 30, 300];
-/// Records and their objects while the revisions grow: 300 of each are 1.8 million rows, and still fill in seconds.
+/// Records and their objects while the revisions grow: 300 of each are 600,000 rows, and still fill in seconds.
 const SMALL: Size = Size {
-    records: 6_000,
-    objects: 100,
+    records: 2_000,
+    objects: 20,
 };
 /// The demo's size, with its three revisions a record.
 const DEMO: Size = Size {
@@ -41,7 +41,7 @@ const FEWER_MIN: f64 = 1_000.0;
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
     /// How often each statement has its turn.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Where the database is kept for the next run.
     #[arg(long)]
@@ -146,7 +146,12 @@ fn measure(options: &Options, data: &Path) -> anyhow::Result<Vec<Turn>> {
         psql.run(&fill(size, revisions))?;
         // Once without being measured: pages into memory, the catalog into the session.
         for round in 0..=options.rounds {
-            let script: String = QUESTIONS
+            // The slowest, 20 times over all revisions, has been warmed by the page of one object.
+            let asked: Vec<Question> = QUESTIONS
+                .into_iter()
+                .filter(|question| round > 0 || *question != QUESTIONS[3])
+                .collect();
+            let script: String = asked
                 .iter()
                 .map(|question| format!("{};\n\\echo {MARK}\n", statement(*question, size, round)))
                 .collect();
@@ -155,10 +160,10 @@ fn measure(options: &Options, data: &Path) -> anyhow::Result<Vec<Turn>> {
                 .split(MARK)
                 .filter(|text| !text.trim().is_empty())
                 .collect();
-            if plans.len() != QUESTIONS.len() {
-                bail!("read the plans of psql: {} of {}", plans.len(), QUESTIONS.len());
+            if plans.len() != asked.len() {
+                bail!("read the plans of psql: {} of {}", plans.len(), asked.len());
             }
-            for (question, plan) in QUESTIONS.iter().zip(plans).filter(|_| round > 0) {
+            for (question, plan) in asked.iter().zip(plans).filter(|_| round > 0) {
                 turns.push(turn(plan, *question, size, revisions, round)?);
             }
         }

@@ -161,8 +161,14 @@ fn revisions() {
         ("revisions = true", "revisions = false"),
         ("revisions = true", "revision = true"),
         ("revisions = true", "revisions = \"yes\""),
-        ("object = \"tailnum\"\ntime = \"done\"", "object = \"tail\"\ntime = \"don\""),
-        ("object = \"tailnum\"\ntime = \"done\"", "object = \"hours\"\ntime = \"id\""),
+        (
+            "object = \"tailnum\"\ntime = \"done\"",
+            "object = \"tail\"\ntime = \"don\"",
+        ),
+        (
+            "object = \"tailnum\"\ntime = \"done\"",
+            "object = \"hours\"\ntime = \"id\"",
+        ),
         ("object = \"tailnum\"\ntime = \"done\"", "time = \"done\""),
         ("object = \"tailnum\"\ntime = \"done\"", "object = \"tailnum\""),
         ("required = [\"tailnum\", \"hours\"]", "required = [\"tail\", 5]"),
@@ -189,7 +195,10 @@ fn revisions() {
             "[collection.repairs]\ntable = \"fleet.repairs_of_all_the_aircraft_that_ever_flew_from_new_york\"\n",
         ),
         ("key = \"tailnum\"\n", "key = \"tailnum\"\nrevisions = true\n"),
-        ("key = \"tailnum\"\n", "key = \"tailnum\"\ntime = \"year\"\nbounds = { year = \"1..\" }\n"),
+        (
+            "key = \"tailnum\"\n",
+            "key = \"tailnum\"\ntime = \"year\"\nbounds = { year = \"1..\" }\n",
+        ),
         // In braces.
         (
             "sql = \"sections/siblings.sql\"",
