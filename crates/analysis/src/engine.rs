@@ -254,10 +254,20 @@ impl Engine {
             promises.push(self.want(id, source, deadline)?);
         }
         let mut answers = Vec::with_capacity(promises.len());
-        for (promise, source) in promises.into_iter().zip(sources) {
-            answers.push(keep(promise, source, deadline).await?);
+        // One timer for all of them: of a warm request it is a good part of the work.
+        let ended = timeout_at(deadline, async {
+            for (promise, source) in promises.into_iter().zip(sources) {
+                answers.push(kept(promise, source).await?);
+            }
+            Ok::<(), Error>(())
+        })
+        .await;
+        match ended {
+            Ok(ended) => ended.map(|()| answers),
+            Err(_) => Err(Error::Deadline {
+                source_name: sources[answers.len()].name.clone(),
+            }),
         }
-        Ok(answers)
     }
 
     /// One statement after the other, for this object alone.
@@ -270,12 +280,14 @@ impl Engine {
         let mut answers = Vec::with_capacity(sources.len());
         for source in sources {
             let (want, promise) = Want::new(id.clone(), Arc::clone(source), deadline);
-            timeout_at(deadline, self.run(vec![want], None))
-                .await
-                .map_err(|_| Error::Deadline {
-                    source_name: source.name.clone(),
-                })?;
-            answers.push(keep(promise, source, deadline).await?);
+            let answer = async {
+                self.run(vec![want], None).await;
+                kept(promise, source).await
+            };
+            let answer = timeout_at(deadline, answer).await.map_err(|_| Error::Deadline {
+                source_name: source.name.clone(),
+            })?;
+            answers.push(answer?);
         }
         Ok(answers)
     }
@@ -514,14 +526,13 @@ impl Drop for Done<'_> {
     }
 }
 
-/// Waits for an answer until the deadline.
-async fn keep(promise: Promise, source: &SourcePlan, deadline: Instant) -> Result<Answer, Error> {
-    let name = || source.name.clone();
-    match timeout_at(deadline, promise.answer).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(_)) => Err(Error::Lost { source_name: name() }),
-        Err(_) => Err(Error::Deadline { source_name: name() }),
-    }
+/// Waits for an answer.
+async fn kept(promise: Promise, source: &SourcePlan) -> Result<Answer, Error> {
+    promise.answer.await.unwrap_or_else(|_| {
+        Err(Error::Lost {
+            source_name: source.name.clone(),
+        })
+    })
 }
 
 /// The distinct plans of wants, in order of arrival.

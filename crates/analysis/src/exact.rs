@@ -253,8 +253,11 @@ impl Engine {
             record: before.record,
         };
         let tag = tag(self, &marks).filter(|_| is_known);
-        let kept = Arc::new(Kept::new(look.key(), marks.sources, record, document.clone()));
-        if let Some(cache) = self.cache() {
+        let is_of_use = marks.sources.iter().any(Option::is_some);
+        let mut without_times = document.clone();
+        without_times.timing = Timing::default();
+        let kept = Arc::new(Kept::new(look.key(), marks.sources, record, without_times));
+        if let Some(cache) = self.cache().filter(|_| is_of_use) {
             cache.put(&kept);
         }
         Ok(Answered::new(with(document, look.timing), tag, Some(kept)))

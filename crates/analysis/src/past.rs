@@ -80,6 +80,10 @@ impl Horizons {
         if instant.as_microsecond() < horizon.load(Ordering::Relaxed) {
             return true;
         }
+        // Of the future no database need be asked.
+        if instant >= Timestamp::now() {
+            return false;
+        }
         // An engine that does not know its running transactions has none of its past settled, which is slow
         // and never wrong.
         let Some(settled) = look(store, database, deadline).await else {

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use anyhow::anyhow;
-use model::model::Model;
+use model::{model::Model, section::Kind};
 use store::{
     check::{Finding, Severity},
     open::Store,
@@ -32,6 +32,9 @@ pub(crate) fn run(check: Check) -> Result<Exit, Failure> {
     };
     if databases.is_empty() {
         console::result(format_args!("{origin}: no faults: {}", summary(&model)));
+        if let Some(past) = past(&model) {
+            console::result(past);
+        }
         return Ok(Exit::Fine);
     }
     let databases = Databases::new(None, Engine::Auto, databases, &environment)
@@ -61,6 +64,43 @@ pub(crate) fn summary(model: &Model) -> String {
         count(model.datasets.len(), "dataset"),
         count(model.sections.len(), "section"),
     )
+}
+
+/// Which parts of an analysis `as_of` reaches; nothing where no collection is kept in revisions.
+fn past(model: &Model) -> Option<String> {
+    if model
+        .collections
+        .iter()
+        .all(|collection| collection.revisions.is_none())
+    {
+        return None;
+    }
+    let datasets = model.datasets.iter();
+    let (of_objects, references): (Vec<_>, Vec<_>) = datasets.partition(|dataset| dataset.order.is_some());
+    let present = of_objects
+        .into_iter()
+        .filter(|dataset| dataset.sql.as_of.is_none());
+    let mut present: Vec<String> = present
+        .map(|dataset| format!("dataset {}", dataset.name))
+        .collect();
+    for section in &model.sections {
+        match &section.kind {
+            Kind::Own(own) if own.sql.as_of.is_none() => present.push(format!("section {}", section.name())),
+            Kind::Own(_) | Kind::Rows(_) | Kind::Groups(_) | Kind::Series(_) => {}
+        }
+    }
+    let mut text = match present.as_slice() {
+        [] => "as_of: reaches all sections".to_owned(),
+        known => format!(
+            "as_of: does not reach {}: no collection in braces",
+            known.join(", ")
+        ),
+    };
+    if !references.is_empty() {
+        let names: Vec<&str> = references.iter().map(|dataset| dataset.name.as_str()).collect();
+        let _ = write!(text, "; read as it is now: {}", names.join(", "));
+    }
+    Some(text)
 }
 
 /// Shows what databases say of a model.
