@@ -368,13 +368,12 @@ fn write(options: &Options, turns: &[Turn]) -> anyhow::Result<()> {
          is in order of arrival, as one that only grows is. Rows of ours that were written one by one lie scattered, and a \
          page then touches up to a buffer a row.\n\n\
          | | |\n|---|---|\n\
-         | command | `cargo xtask {arguments}` |\n\
+         | command | `cargo xtask bench latest --rounds {rounds}` |\n\
          | machine | {description} |\n\
          | commit | {commit} |\n\
          | engine | managed |\n\n\
          Raw data: `raw.csv`.\n",
         rounds = options.rounds,
-        arguments = std::env::args().skip(1).collect::<Vec<_>>().join(" "),
         description = machine.description,
         commit = report::line("git", &["describe", "--always", "--dirty"]),
     );
