@@ -364,17 +364,16 @@ fn write(options: &Options, turns: &[Turn]) -> anyhow::Result<()> {
          Time is the execution as EXPLAIN (ANALYZE, TIMING OFF) says it, without planning and without sending rows; \
          buffers are pages touched, in memory or not; temporary ones were written and read by its sort.\n\n\
          {table}\n{verdict}\n\
-         **Not equal:** our rows are laid down by object and time, as the demo and `sidequest migrate` do; the other table \
+         **Not equal:** our rows are laid down by object and time, as the demo and the guide to adopting a table do; the other table \
          is in order of arrival, as one that only grows is. Rows of ours that were written one by one lie scattered, and a \
          page then touches up to a buffer a row.\n\n\
          | | |\n|---|---|\n\
-         | command | `cargo xtask {arguments}` |\n\
+         | command | `cargo xtask bench latest --rounds {rounds}` |\n\
          | machine | {description} |\n\
          | commit | {commit} |\n\
          | engine | managed |\n\n\
          Raw data: `raw.csv`.\n",
         rounds = options.rounds,
-        arguments = std::env::args().skip(1).collect::<Vec<_>>().join(" "),
         description = machine.description,
         commit = machine::line("git", &["describe", "--always", "--dirty"]),
     );
