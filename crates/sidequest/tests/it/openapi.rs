@@ -10,7 +10,7 @@ use crate::{
 /// A list of a thousand UUIDs is too long a URL before it is too long a list.
 const SETTINGS: &str = r#"
 [checks.negative_data_rejection]
-expected-statuses = ["400", "404", "405", "413", "414", "415", "422", "428", "431"]
+expected-statuses = ["400", "404", "405", "409", "413", "414", "415", "422", "428", "431"]
 "#;
 
 #[test]
