@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("analysis", &["model", "store"]),
     ("api", &["model", "store", "analysis"]),
     ("sidequest", &["model", "embedded", "store", "analysis", "api"]),
+    ("telemetry", &[]),
     ("xtask", &[]),
 ];
 
