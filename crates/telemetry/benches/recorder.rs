@@ -52,7 +52,7 @@ fn main() {
     );
     let histogram = times.with(&[]).0;
     measure("histogram", || {
-        histogram.observe(black_box(Duration::from_micros(700)))
+        histogram.observe(black_box(Duration::from_micros(700)));
     });
 }
 

@@ -57,15 +57,33 @@ impl Exporter {
                 () = &mut closing => break,
                 more = gather(&mut self.waiting, &self.config, &mut batch) => if !more { break },
             }
-            tokio::select! {
-                () = &mut closing => break,
-                () = self.send(&batch) => batch.clear(),
+            if !self.send_unless(&mut closing, &batch).await {
+                return;
             }
+            batch.clear();
         }
-        // One that was under way goes once more from the beginning: a collector knows a span by its id.
         self.at_once(&mut batch);
         if !batch.is_empty() && timeout(LAST_MAX, self.send(&batch)).await.is_err() {
             self.given_up.add(batch.len() as u64);
+        }
+    }
+
+    /// Sends, and if `closing` comes meanwhile, no longer than a last while. False: it came.
+    async fn send_unless(
+        &mut self,
+        closing: &mut (impl Future<Output = ()> + Unpin),
+        batch: &[Arc<Kept>],
+    ) -> bool {
+        let given_up = self.given_up.clone();
+        let mut sending = std::pin::pin!(self.send(batch));
+        tokio::select! {
+            () = &mut sending => true,
+            () = closing => {
+                if timeout(LAST_MAX, sending).await.is_err() {
+                    given_up.add(batch.len() as u64);
+                }
+                false
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use pprof::{Frames, ProfilerGuard, ProfilerGuardBuilder};
 
 use super::{
     Profile,
-    stack::{Frame, Stack},
+    stack::{self, Frame, Stack},
 };
 use crate::error::Error;
 
@@ -63,25 +63,18 @@ impl Running {
 fn words(frames: &Frames) -> Vec<Frame> {
     let symbols = frames.frames.iter().flatten();
     symbols
-        .map(|symbol| Frame {
-            function: without_hash(&symbol.name()),
-            file: match symbol.filename().as_ref() {
+        .map(|symbol| {
+            let file = match symbol.filename().as_ref() {
                 "Unknown" => String::new(),
                 file => file.to_owned(),
-            },
-            line: symbol.lineno(),
+            };
+            Frame {
+                function: stack::name(&symbol.name(), &file),
+                file,
+                line: symbol.lineno(),
+            }
         })
         .collect()
-}
-
-/// `path::function::h0123456789abcdef`.
-fn without_hash(name: &str) -> String {
-    match name.rsplit_once("::h") {
-        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
-            path.to_owned()
-        }
-        Some(_) | None => name.to_owned(),
-    }
 }
 
 /// `tokio-runtime-worker-3`, `tokio-rt-worker` cut at 15 letters: without the number.

@@ -203,7 +203,7 @@ async fn a_busy_function_is_named_and_profiles_take_turns() {
         pprof
             .string_table
             .iter()
-            .any(|text| text.ends_with("profile::tests::a_function_that_is_busy")),
+            .any(|text| text == "telemetry::profile::tests::a_function_that_is_busy"),
         "{:?}",
         pprof.string_table
     );
@@ -211,4 +211,35 @@ async fn a_busy_function_is_named_and_profiles_take_turns() {
     // Either it made room, or it had not begun and does not end by itself.
     profiler.0.wanted.notify_one();
     long.await.unwrap().unwrap();
+}
+
+#[test]
+fn names_are_whole_and_short() {
+    #[track_caller]
+    fn check(name: &str, file: &str, expect: &str) {
+        assert_eq!(stack::name(name, file), expect);
+    }
+    check(
+        "analysis::fused::row::h0123456789abcdef",
+        "",
+        "analysis::fused::row",
+    );
+    check(
+        "row",
+        "/build/crates/analysis/src/fused.rs",
+        "analysis::fused::row",
+    );
+    check("row", "crates/analysis/src/lib.rs", "analysis::row");
+    check(
+        "poll<a::B<C>, d>",
+        "/r/tokio-1.54.1/src/loom/std/cell.rs",
+        "tokio::loom::std::cell::poll",
+    );
+    check("<a::B as c::D>::poll", "x/src/y.rs", "<a::B as c::D>::poll");
+    check(
+        "{closure#0}<a::B>",
+        "/r/x-y-0.3/src/y/mod.rs",
+        "x_y::y::{closure#0}",
+    );
+    check("malloc", "./malloc/malloc.c", "malloc");
 }

@@ -431,13 +431,13 @@ fn the_waterfall() {
     let drawn = waterfall(&example(), 100);
     let expect = "\
 000000000000000000000000000000ab GET /api/v1/objects/{id}/analysis 200, 1234 bytes, 10.00 ms, kept: slow
-request                                         10.00 ms ███████████████████████████████████████████
-├ handle                                         9.00 ms   ██████████████████████████████████████▉
-│ ├ queue delays                                 1.00 ms   ████▍
-│ └ batch delays of 5, 4 objects                 8.00 ms       ██████████████████████████████████▉
-│   ├ pool flights                             100.0 µs       ▉
-│   └ statement delays flights, 3652 rows        7.90 ms       ██████████████████████████████████▉
-└ write                                        500.0 µs                                         ██
+request                                      10.00 ms ██████████████████████████████████████████████
+├ handle                                      9.00 ms   █████████████████████████████████████████▊
+│ ├ queue delays                              1.00 ms   ████▉
+│ └ batch delays of 5, 4 objects              8.00 ms       █████████████████████████████████████▊
+│   ├ pool flights                           100.0 µs       █▍
+│   └ statement delays flights, 3652 rows     7.90 ms        ████████████████████████████████████▊
+└ write                                      500.0 µs                                            ███
 steps explain 95.0 % of it
 ";
     assert_eq!(drawn, expect, "\n{drawn}");
