@@ -29,15 +29,90 @@ pub(crate) struct Grouped<'a> {
 /// Buffers that outlive an object.
 #[derive(Default)]
 pub(crate) struct Scratch {
-    sums: Vec<i64>,
+    tallies: Kept<Tallies>,
+    sorted: Kept<Sorted>,
     squares: Vec<i128>,
     floats: Vec<(f64, f64)>,
     counts: Vec<u32>,
     best: Vec<u32>,
     starts: Vec<u32>,
-    integers: Vec<i64>,
     values: Vec<f64>,
     pairs: Vec<(u32, u64)>,
+}
+
+impl Scratch {
+    /// Forgets what was kept for the section before.
+    pub(crate) fn begin(&mut self) {
+        self.tallies.len = 0;
+        self.sorted.len = 0;
+    }
+}
+
+/// What was found in columns, by slot, for the other measures of the same section: mean, sum and maximum of one
+/// column are one pass over it, its percentiles one sort. The buffers outlive the section.
+struct Kept<T> {
+    slots: Vec<usize>,
+    found: Vec<T>,
+    len: usize,
+}
+
+impl<T> Default for Kept<T> {
+    fn default() -> Kept<T> {
+        Kept {
+            slots: Vec::new(),
+            found: Vec::new(),
+            len: 0,
+        }
+    }
+}
+
+impl<T: Default> Kept<T> {
+    /// What is kept for the slot, and whether it is there already.
+    fn of(&mut self, slot: usize) -> (&mut T, bool) {
+        let known = self.slots[..self.len].iter().position(|kept| *kept == slot);
+        let at = known.unwrap_or(self.len);
+        if known.is_none() {
+            if self.found.len() == self.len {
+                self.slots.push(slot);
+                self.found.push(T::default());
+            }
+            self.slots[at] = slot;
+            self.len += 1;
+        }
+        (&mut self.found[at], known.is_some())
+    }
+}
+
+/// A column of integers by cell.
+#[derive(Default)]
+struct Tallies {
+    /// Only touched cells are true.
+    cells: Vec<Tally>,
+    overflow: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Tally {
+    sum: i64,
+    count: u32,
+    least: i64,
+    greatest: i64,
+}
+
+impl Tally {
+    const NONE: Tally = Tally {
+        sum: 0,
+        count: 0,
+        least: i64::MAX,
+        greatest: i64::MIN,
+    };
+}
+
+/// A column's integers, ascending in each cell. They begin at the cell's start and end here.
+#[derive(Default)]
+struct Sorted {
+    values: Vec<i64>,
+    ends: Vec<u32>,
 }
 
 /// A sum that left the range of `int8`; PostgreSQL refuses it too.
@@ -57,6 +132,23 @@ impl Grouped<'_> {
             Some(selection) => {
                 for (row, cell) in selection.iter().zip(self.cells) {
                     call(*row as usize, *cell as usize);
+                }
+            }
+        }
+    }
+
+    /// Calls with every row's value and its cell.
+    #[inline]
+    fn each_of<T: Copy>(&self, values: &[T], mut call: impl FnMut(T, usize)) {
+        match self.selection {
+            None => {
+                for (value, cell) in values.iter().zip(self.cells) {
+                    call(*value, *cell as usize);
+                }
+            }
+            Some(selection) => {
+                for (row, cell) in selection.iter().zip(self.cells) {
+                    call(values[*row as usize], *cell as usize);
                 }
             }
         }
@@ -96,7 +188,8 @@ impl Grouped<'_> {
     fn count_matching(&self, predicate: usize, scratch: &mut Scratch) {
         let mask = &self.masks.masks[predicate];
         reset(&mut scratch.counts, self.counts.len(), 0);
-        self.each(|row, cell| scratch.counts[cell] += u32::from(mask[row]));
+        let counts = &mut scratch.counts;
+        self.each_of(mask, |holds, cell| counts[cell] += u32::from(holds));
     }
 
     fn share(
@@ -120,29 +213,57 @@ impl Grouped<'_> {
         }));
     }
 
-    fn sum_integers(&self, values: &[i64], scratch: &mut Scratch) -> Result<(), Overflow> {
-        reset(&mut scratch.sums, self.counts.len(), 0);
-        reset(&mut scratch.counts, self.counts.len(), 0);
+    /// One pass for all that is asked of the column.
+    fn tally<'s>(&self, slot: usize, values: &[i64], scratch: &'s mut Scratch) -> &'s Tallies {
+        let (tallies, known) = scratch.tallies.of(slot);
+        if known {
+            return tallies;
+        }
+        let cells = &mut tallies.cells;
+        if cells.len() < self.counts.len() {
+            cells.resize(self.counts.len(), Tally::NONE);
+        }
+        for cell in self.touched {
+            cells[*cell as usize] = Tally::NONE;
+        }
         let mut overflow = false;
-        self.each(|row, cell| {
-            let value = values[row];
+        self.each_of(values, |value, cell| {
             if value != NULL_INTEGER {
-                let (sum, over) = scratch.sums[cell].overflowing_add(value);
-                scratch.sums[cell] = sum;
-                scratch.counts[cell] += 1;
+                let tally = &mut cells[cell];
+                let (sum, over) = tally.sum.overflowing_add(value);
+                tally.sum = sum;
+                tally.count += 1;
+                tally.least = tally.least.min(value);
+                tally.greatest = tally.greatest.max(value);
                 overflow |= over;
             }
         });
-        if overflow { Err(Overflow) } else { Ok(()) }
+        tallies.overflow = overflow;
+        tallies
+    }
+
+    /// The same, for measures that need the sums.
+    fn sums<'s>(
+        &self,
+        slot: usize,
+        values: &[i64],
+        scratch: &'s mut Scratch,
+    ) -> Result<&'s [Tally], Overflow> {
+        let tallies = self.tally(slot, values, scratch);
+        if tallies.overflow {
+            Err(Overflow)
+        } else {
+            Ok(&tallies.cells)
+        }
     }
 
     /// In the order of the rows, as PostgreSQL's own accumulation goes.
     fn sum_floats(&self, values: &[f64], scratch: &mut Scratch) {
         reset(&mut scratch.floats, self.counts.len(), (0.0, 0.0));
         reset(&mut scratch.counts, self.counts.len(), 0);
-        self.each(|row, cell| {
-            if !is_null_float(values[row]) {
-                scratch.floats[cell].0 += values[row];
+        self.each_of(values, |value, cell| {
+            if !is_null_float(value) {
+                scratch.floats[cell].0 += value;
                 scratch.counts[cell] += 1;
             }
         });
@@ -151,10 +272,10 @@ impl Grouped<'_> {
     fn sum(&self, slot: usize, scratch: &mut Scratch, out: &mut Vec<Cell>) -> Result<(), Overflow> {
         match &self.table.columns[slot] {
             Column::Integer(values) => {
-                self.sum_integers(values, scratch)?;
-                out.extend(self.per_cell(|cell| match scratch.counts[cell] {
+                let sums = self.sums(slot, values, scratch)?;
+                out.extend(self.per_cell(|cell| match sums[cell].count {
                     0 => Cell::Null,
-                    _ => Cell::Integer(Type::Int8, scratch.sums[cell]),
+                    _ => Cell::Integer(Type::Int8, sums[cell].sum),
                 }));
             }
             Column::Float(values) => {
@@ -178,11 +299,11 @@ impl Grouped<'_> {
     ) -> Result<(), Overflow> {
         match &self.table.columns[slot] {
             Column::Integer(values) => {
-                self.sum_integers(values, scratch)?;
-                out.extend(self.per_cell(|cell| match (scratch.counts[cell], digits) {
+                let sums = self.sums(slot, values, scratch)?;
+                out.extend(self.per_cell(|cell| match (sums[cell].count, digits) {
                     (0, _) => Cell::Null,
-                    (n, Some(digits)) => ratio(scratch.sums[cell], n, digits),
-                    (n, None) => Cell::Float(scratch.sums[cell] as f64 / f64::from(n)),
+                    (n, Some(digits)) => ratio(sums[cell].sum, n, digits),
+                    (n, None) => Cell::Float(sums[cell].sum as f64 / f64::from(n)),
                 }));
             }
             Column::Float(values) => {
@@ -206,22 +327,24 @@ impl Grouped<'_> {
     ) -> Result<(), Overflow> {
         match &self.table.columns[slot] {
             Column::Integer(values) => {
-                self.sum_integers(values, scratch)?;
-                reset(&mut scratch.squares, self.counts.len(), 0);
-                self.each(|row, cell| {
-                    if values[row] != NULL_INTEGER {
-                        scratch.squares[cell] += i128::from(values[row]) * i128::from(values[row]);
+                let mut squares = std::mem::take(&mut scratch.squares);
+                reset(&mut squares, self.counts.len(), 0);
+                self.each_of(values, |value, cell| {
+                    if value != NULL_INTEGER {
+                        squares[cell] += i128::from(value) * i128::from(value);
                     }
                 });
+                let sums = self.sums(slot, values, scratch)?;
                 out.extend(self.per_cell(|cell| {
-                    let n = i128::from(scratch.counts[cell]);
+                    let n = i128::from(sums[cell].count);
                     if n < 2 {
                         return Cell::Null;
                     }
-                    let sum = i128::from(scratch.sums[cell]);
-                    let spread = (n * scratch.squares[cell]).saturating_sub(sum.saturating_mul(sum));
+                    let sum = i128::from(sums[cell].sum);
+                    let spread = (n * squares[cell]).saturating_sub(sum.saturating_mul(sum));
                     rounded((spread as f64 / (n * (n - 1)) as f64).sqrt(), digits)
                 }));
+                scratch.squares = squares;
             }
             Column::Float(values) => self.stddev_floats(values, digits, scratch, out),
             Column::Text(_) | Column::Json(_) => out.extend(self.per_cell(|_| Cell::Null)),
@@ -255,8 +378,17 @@ impl Grouped<'_> {
         }));
     }
 
-    /// The row of the smallest or largest value of each cell.
+    /// The smallest or largest value of each cell.
     fn extreme(&self, slot: usize, wanted: Ordering, scratch: &mut Scratch, out: &mut Vec<Cell>) {
+        if let Column::Integer(values) = &self.table.columns[slot] {
+            let kind = self.table.kind(slot);
+            let tallies = &self.tally(slot, values, scratch).cells;
+            return out.extend(self.per_cell(|cell| match (tallies[cell].count, wanted) {
+                (0, _) => Cell::Null,
+                (_, Ordering::Less) => Cell::Integer(kind, tallies[cell].least),
+                (_, Ordering::Equal | Ordering::Greater) => Cell::Integer(kind, tallies[cell].greatest),
+            }));
+        }
         reset(&mut scratch.best, self.counts.len(), NULL_TEXT);
         let best = &mut scratch.best;
         let mut keep = |row: usize, cell: usize, order: &dyn Fn(usize) -> Ordering| {
@@ -265,11 +397,6 @@ impl Grouped<'_> {
             }
         };
         match &self.table.columns[slot] {
-            Column::Integer(values) => self.each(|row, cell| {
-                if values[row] != NULL_INTEGER {
-                    keep(row, cell, &|other| values[row].cmp(&values[other]));
-                }
-            }),
             Column::Float(values) => self.each(|row, cell| {
                 if !is_null_float(values[row]) {
                     keep(row, cell, &|other| float_order(values[row], values[other]));
@@ -285,7 +412,7 @@ impl Grouped<'_> {
                     }
                 });
             }
-            Column::Json(_) => {}
+            Column::Integer(_) | Column::Json(_) => {}
         }
         self.cells_of(slot, &scratch.best, out);
     }
@@ -315,23 +442,15 @@ impl Grouped<'_> {
         let kind = self.table.kind(slot);
         match &self.table.columns[slot] {
             Column::Integer(values) => {
-                scratch.integers.resize(self.cells.len(), 0);
-                let (integers, fill) = (&mut scratch.integers, &mut scratch.best);
-                self.each(|row, cell| {
-                    if values[row] != NULL_INTEGER {
-                        integers[fill[cell] as usize] = values[row];
-                        fill[cell] += 1;
-                    }
-                });
-                out.extend(self.touched.iter().map(|cell| {
-                    let (from, until) = (
-                        scratch.starts[*cell as usize] as usize,
-                        fill[*cell as usize] as usize,
-                    );
-                    let values = &mut integers[from..until];
-                    match values.len() {
+                let (sorted, known) = scratch.sorted.of(slot);
+                if !known {
+                    self.sort(values, &scratch.starts, sorted);
+                }
+                out.extend(self.per_cell(|cell| {
+                    let (from, until) = (scratch.starts[cell] as usize, sorted.ends[cell] as usize);
+                    match until - from {
                         0 => Cell::Null,
-                        n => Cell::Integer(kind, *values.select_nth_unstable(rank(n)).1),
+                        n => Cell::Integer(kind, sorted.values[from + rank(n)]),
                     }
                 }));
             }
@@ -366,6 +485,26 @@ impl Grouped<'_> {
                 }));
             }
             Column::Text(_) | Column::Json(_) => out.extend(self.per_cell(|_| Cell::Null)),
+        }
+    }
+
+    /// Each cell's values side by side, ascending.
+    fn sort(&self, values: &[i64], starts: &[u32], sorted: &mut Sorted) {
+        sorted.ends.clear();
+        sorted.ends.extend_from_slice(starts);
+        if sorted.values.len() < self.cells.len() {
+            sorted.values.resize(self.cells.len(), 0);
+        }
+        self.each_of(values, |value, cell| {
+            if value != NULL_INTEGER {
+                let end = &mut sorted.ends[cell];
+                sorted.values[*end as usize] = value;
+                *end += 1;
+            }
+        });
+        for cell in self.touched {
+            let cell = *cell as usize;
+            sorted.values[starts[cell] as usize..sorted.ends[cell] as usize].sort_unstable();
         }
     }
 

@@ -162,6 +162,7 @@ impl Groups {
             touched: &self.touched,
         };
         self.results.clear();
+        self.scratch.begin();
         for (_, aggregate) in measures {
             grouped.measure(aggregate, &mut self.scratch, &mut self.results)?;
         }
@@ -195,10 +196,13 @@ impl Groups {
         };
         // The last dimension varies fastest: take the codes off from the end.
         let mut codes = [0usize; DIMENSIONS_MAX];
-        for (at, coded) in dimensions.iter().enumerate().rev() {
+        for (at, coded) in dimensions.iter().enumerate().skip(1).rev() {
             let width = coded.values.len() as u64;
             codes[at] = (key % width) as usize;
             key /= width;
+        }
+        if let Some(first) = codes.first_mut() {
+            *first = key as usize;
         }
         for (at, (label, _)) in work.by.iter().enumerate() {
             label.write(out);

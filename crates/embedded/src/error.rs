@@ -5,6 +5,7 @@
 use std::{io, path::PathBuf};
 
 use thiserror::Error;
+use tokio_postgres::error::SqlState;
 
 /// Why a database could not be had.
 #[derive(Debug, Error)]
@@ -237,9 +238,8 @@ impl Error {
             Self::Certificates { .. } => {
                 Some("give the authority's file as sslrootcert=FILE in the URL".to_owned())
             }
-            Self::Connect { .. } | Self::ConnectTimeout { .. } => Some(
-                "check host, port, user and password, and that the server accepts connections".to_owned(),
-            ),
+            Self::Connect { source, .. } => Some(connect_hint(source.code()).to_owned()),
+            Self::ConnectTimeout { .. } => Some(connect_hint(None).to_owned()),
             Self::Url { .. } => {
                 Some("write it as postgres://user:password@host:5432/database?sslmode=verify-full".to_owned())
             }
@@ -263,6 +263,25 @@ impl Error {
             path: path.into(),
             source,
         }
+    }
+}
+
+/// The server has answered, or it has not: only then is the address in question.
+fn connect_hint(answer: Option<&SqlState>) -> &'static str {
+    match answer {
+        Some(code) if *code == SqlState::INVALID_CATALOG_NAME => {
+            "the server answers, but has no database of that name: correct the end of the URL, or create it"
+        }
+        Some(code)
+            if *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION
+                || *code == SqlState::INVALID_PASSWORD =>
+        {
+            "the server answers, but lets this user not in: check user and password, and its pg_hba.conf"
+        }
+        Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS => {
+            "the server is full: close connections, raise its max_connections, or give a smaller --pool"
+        }
+        _ => "check host and port, and that the server accepts connections",
     }
 }
 

@@ -82,6 +82,8 @@ pub(crate) async fn run(address: SocketAddr, requests: &[(String, String)]) -> a
         answers.ends.push(answer.end);
         answers.bodies.insert(answer.name, answer.body);
     }
+    // Closed here and now: a client that stands still answers no ping, and a server that drains waits for it.
+    driver.shutdown().await;
     answers.ends.sort_unstable();
     answers.wall = answers.ends.last().copied().unwrap_or_default();
     Ok(answers)

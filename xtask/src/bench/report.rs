@@ -186,11 +186,16 @@ fn page(options: &Options, machine: &Machine, table: &str, answers: &str, object
         .model
         .as_ref()
         .map_or_else(|| "demo/flights".to_owned(), |model| model.display().to_string());
-    let arguments = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+    // Of a path only the last part: a page names no directory of the machine that it was made on.
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .map(|argument| argument.rsplit('/').next().unwrap_or_default().to_owned())
+        .collect();
+    let arguments = arguments.join(" ");
     format!(
         "# A burst of {objects} distinct objects\n\n\
          The analyses of the {objects} objects with the most `{by}` of `{model}`, asked for at once on one h2c connection.\n\
-         {rounds} rounds; in each, every strategy had its turn on a server started for it, after one request to warm it.\n\
+         {rounds} rounds; in each, every strategy had its turn on a server started for it, after a whole burst that was not measured.\n\
          Nothing is cached. Client, server and database share the machine's cores.\n\n\
          {table}\n\
          Median (lowest–highest). p50 and p99 are of the ends of the answers, counted from the first request.\n\

@@ -207,6 +207,25 @@ fn own_by_postgres(key: &std::path::Path, directory: &std::path::Path) {
     }
 }
 
+#[tokio::test]
+async fn the_hint_says_what_the_server_refuses() {
+    let Some(server) = TestServer::shared().await else {
+        return;
+    };
+    let database = server.database().await;
+    let elsewhere = database.url.replace(&database.name, "no_such_database");
+    let stranger = database.url.replace("sidequest@", "no_such_role@");
+    assert_ne!(stranger, database.url);
+    for (url, hint) in [
+        (elsewhere, "no database of that name"),
+        (stranger, "check user and password"),
+    ] {
+        let error = opened(&url).await.err().unwrap();
+        let said = error.hint().unwrap_or_default();
+        assert!(said.contains(hint), "{error:?}: {said}");
+    }
+}
+
 async fn opened(url: &str) -> Result<embedded::Databases, Error> {
     let mut config = Directory::new().config(Engine::Auto);
     config
