@@ -14,10 +14,13 @@ use std::{
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("embedded", &[]),
-    ("store", &["model", "embedded"]),
-    ("analysis", &["model", "store"]),
-    ("api", &["model", "store", "analysis"]),
-    ("sidequest", &["model", "embedded", "store", "analysis", "api"]),
+    ("store", &["model", "embedded", "telemetry"]),
+    ("analysis", &["model", "store", "telemetry"]),
+    ("api", &["model", "store", "analysis", "telemetry"]),
+    (
+        "sidequest",
+        &["model", "embedded", "store", "analysis", "api", "telemetry"],
+    ),
     ("telemetry", &[]),
     ("xtask", &[]),
 ];

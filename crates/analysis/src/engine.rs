@@ -13,6 +13,10 @@ use futures_util::{
 };
 use model::{model::Model, plan::Plan, section::Section};
 use store::{open::Store, record};
+use telemetry::{
+    metric::Registry,
+    trace::{self, span::Step},
+};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
@@ -23,9 +27,10 @@ use crate::{
     error::Error,
     fused::{Fused, SharedReferences, share},
     layout::Layout,
-    metric::Metric,
+    metric::{self, Metric},
     prepared::{How, Prepared, SourceKey, SourcePlan},
     reference::References,
+    traced::{Batched, trace_of},
 };
 
 /// Plans kept ready. Field selections come from requests, so there can be any number: beyond it all are dropped.
@@ -104,6 +109,12 @@ impl Engine {
         &self.0.metric
     }
 
+    /// Registers what it counts.
+    pub fn register(&self, registry: &Registry) {
+        let engine = self.clone();
+        metric::register(registry, Arc::clone(&self.0.metric), move || engine.waiting());
+    }
+
     /// Requests that wait to be taken into a batch, over all sources.
     pub fn waiting(&self) -> usize {
         self.0.queues.values().map(Queue::waiting).sum()
@@ -123,7 +134,14 @@ impl Engine {
             Strategy::Batched | Strategy::Fused => self.joined(id, &prepared, existence, deadline).await?,
         };
         self.0.metric.documents.add(1);
+        let trace = trace::current();
+        if let (true, Some(delivered)) = (trace.is_on(), answers.iter().map(|answer| answer.delivered).max())
+        {
+            trace.add(Step::Wake, delivered.into_std(), Instant::now().into_std());
+        }
+        let step = trace.begin(Step::Document);
         let mut document = prepared.template.fill(id, &answers);
+        trace.end(step);
         document.timing.statements += u32::from(existence == Existence::Asked);
         Ok(document)
     }
@@ -255,7 +273,7 @@ impl Engine {
                 let (batch, shared) = (engine.clone(), shared.clone());
                 engine.0.tasks.spawn(async move {
                     let _done = Done { engine: &batch, key };
-                    batch.run(wants, shared).await;
+                    trace::scope(trace_of(&wants), batch.run(wants, shared)).await;
                 });
             }
         });
@@ -331,7 +349,8 @@ impl Engine {
                 .map_or(0, |(_, first)| *first);
             (want, first)
         }));
-        self.0.metric.batch_ids.add(ids.len() as u64);
+        self.0.metric.sized(ids.len());
+        let batch = Batched::begin(&layout.name, delivery.wants(), ids.len());
         let pool = self.0.store.pool(self.0.model.datasets[layout.dataset].database);
         let fused = Fused {
             pool,
@@ -340,8 +359,14 @@ impl Engine {
             deadline,
         };
         match fused.stream(references, Some(abandoned), &mut delivery).await {
-            Ok(measured) => self.0.metric.measure_us.add(measured.as_micros() as u64),
-            Err(error) => delivery.fail(&error),
+            Ok(measured) => {
+                self.0.metric.measure.add(measured);
+                batch.measured(measured);
+            }
+            Err(error) => {
+                delivery.fail(&error);
+                batch.failed();
+            }
         }
     }
 
@@ -352,7 +377,8 @@ impl Engine {
         let kind = self.object_kind(plan);
         let ids = ids_of(&wants, kind);
         let mut delivery = Delivery::new(wants.into_iter().map(|want| (want, 0)));
-        self.0.metric.batch_ids.add(ids.len() as u64);
+        self.0.metric.sized(ids.len());
+        let batch = Batched::begin(&plan.name, delivery.wants(), ids.len());
         let pool = self.0.store.pool(plan.database);
         let ran = match &plan.how {
             How::Own(own) => own.run(pool, &ids, deadline, abandoned, &mut delivery).await,
@@ -370,6 +396,7 @@ impl Engine {
         };
         if let Err(error) = ran {
             delivery.fail(&error);
+            batch.failed();
         }
     }
 

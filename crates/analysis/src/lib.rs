@@ -29,3 +29,4 @@ mod rows;
 mod series;
 mod sql;
 mod table;
+mod traced;

@@ -11,7 +11,15 @@ use model::{model::Model, plan::Plan};
 use store::open::Store;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{config::Config, docs, limit::Gate, metric::Metric, openapi, router::Router};
+use crate::{
+    config::Config,
+    docs,
+    limit::Gate,
+    metric::Metric,
+    observe::{self, Observe},
+    openapi,
+    router::Router,
+};
 
 /// The server's parts, and the pages made at start.
 pub(crate) struct Site {
@@ -22,6 +30,7 @@ pub(crate) struct Site {
     pub(crate) router: Router,
     pub(crate) gate: Arc<Gate>,
     pub(crate) metric: Metric,
+    pub(crate) observe: Observe,
     pub(crate) openapi: Bytes,
     pub(crate) docs: Bytes,
     /// The plan of an analysis without `fields`.
@@ -35,7 +44,23 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub(crate) fn new(config: Config, model: Arc<Model>, store: Arc<Store>, engine: Engine) -> Site {
+    pub(crate) fn new(
+        config: Config,
+        model: Arc<Model>,
+        store: Arc<Store>,
+        engine: Engine,
+        observe: Observe,
+    ) -> Site {
+        let gate = Gate::new(config.in_flight_max);
+        let registry = &observe.registry;
+        let limits = [
+            ("in_flight", config.in_flight_max.into()),
+            ("connections", config.connections_max.into()),
+            ("streams", config.streams_max.into()),
+        ];
+        observe::register(registry, Arc::clone(&gate), limits);
+        store::metric::register(registry, store.pools().to_vec());
+        engine.register(registry);
         let openapi = openapi::document(&model, &openapi::Limits::of(&config))
             .to_string()
             .into();
@@ -44,8 +69,9 @@ impl Site {
             openapi,
             analysis: Arc::new(Plan::analysis(&model)),
             router: Router::new(),
-            gate: Gate::new(config.in_flight_max),
-            metric: Metric::default(),
+            gate,
+            metric: Metric::new(registry),
+            observe,
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
             closing: CancellationToken::new(),

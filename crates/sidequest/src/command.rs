@@ -6,3 +6,4 @@ pub(crate) mod db;
 pub(crate) mod postgres;
 pub(crate) mod reference;
 pub(crate) mod serve;
+pub(crate) mod traces;

@@ -9,6 +9,7 @@ mod console;
 mod declaration;
 mod exit;
 mod shutdown;
+mod watching;
 
 use std::{panic, process::ExitCode};
 
@@ -53,6 +54,7 @@ fn run(line: CommandLine) -> Result<Exit, Failure> {
         }
         Some(Command::Serve(serve)) => command::serve::run(*serve),
         Some(Command::Check(check)) => command::check::run(check),
+        Some(Command::Traces(traces)) => command::traces::run(traces),
         Some(Command::Schema) => command::reference::schema(),
         Some(Command::Db { action }) => command::db::run(action),
         Some(Command::Completions { shell }) => command::completions::run(shell),

@@ -13,4 +13,5 @@ pub mod pool;
 pub mod query;
 pub mod record;
 pub mod seed;
+pub mod statistics;
 pub mod value;

@@ -108,9 +108,10 @@ where
     Ok((subscriber, Level(Arc::new(handle))))
 }
 
-/// PostgreSQL's notices are for whoever runs SQL by hand; what is asked for by name still wins.
+/// PostgreSQL's notices are for whoever runs SQL by hand, and the profiler's beginnings and ends for nobody;
+/// what is asked for by name still wins.
 fn parse(filter: &str) -> Result<EnvFilter, Error> {
-    EnvFilter::try_new(format!("tokio_postgres=warn,{filter}")).map_err(|source| Error::Filter {
+    EnvFilter::try_new(format!("tokio_postgres=warn,pprof=warn,{filter}")).map_err(|source| Error::Filter {
         filter: filter.to_owned(),
         source,
     })

@@ -13,6 +13,7 @@ pub mod reference;
 use std::sync::{Mutex, PoisonError};
 
 use family::{Description, Family, Kind, Number, Series, Shape, Sizes, Times, Value};
+use histogram::Histogram;
 use number::{Counter, Elapsed, Gauge};
 
 /// All metrics of this process.
@@ -178,6 +179,19 @@ impl Readings {
             value: Value::Number(value),
         });
     }
+
+    /// The observations of a series of the n-th metric.
+    pub fn put_histogram(&mut self, metric: usize, labels: &[&str], histogram: &Histogram) {
+        self.series[metric].push(Series {
+            labels: labels.iter().map(|&label| label.to_owned()).collect(),
+            value: Value::Histogram(histogram.snapshot()),
+        });
+    }
+}
+
+/// A histogram that is read at a scrape.
+pub fn read_histogram(new: New) -> Description {
+    described(new, Kind::Histogram)
 }
 
 /// A gauge that is read at a scrape.

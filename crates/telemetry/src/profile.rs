@@ -35,7 +35,7 @@ use crate::error::Error;
 pub const HERTZ: u32 = 97;
 
 /// On demand, at most.
-pub const SECONDS_MAX: u64 = 60;
+pub const SECONDS_MAX: u32 = 60;
 
 /// Takes profiles, one at a time. Cheap to clone.
 #[derive(Clone)]
@@ -81,7 +81,7 @@ impl Profiler {
         // What woke nobody must not end the next continuous profile.
         let _ = timeout(Duration::ZERO, self.0.wanted.notified()).await;
         let running = sampler::start(HERTZ)?;
-        tokio::time::sleep(time.min(Duration::from_secs(SECONDS_MAX))).await;
+        tokio::time::sleep(time.min(Duration::from_secs(SECONDS_MAX.into()))).await;
         finish(running).await
     }
 

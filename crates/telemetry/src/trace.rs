@@ -20,7 +20,7 @@ mod record;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use id::{SpanId, TraceId};
@@ -42,6 +42,17 @@ pub struct Trace(Option<Arc<Recording>>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a step that is not ended lasts as long as its trace"]
 pub struct Open(u16);
+
+/// Sums over the steps of a trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Split {
+    /// Waiting for connections.
+    pub pool: Duration,
+    /// Statements that have ended, their preparing included.
+    pub database: Duration,
+    /// How many.
+    pub statements: u32,
+}
 
 struct Recording {
     tracer: Tracer,
@@ -143,11 +154,30 @@ impl Trace {
         }
     }
 
-    /// The batch works for this trace: its steps are this one's too. Called once the want is taken.
-    pub fn join(&self, batch: &Trace) {
+    /// A batch's trace of the same tracer, to be joined by those that it works for.
+    pub fn batch(&self) -> Trace {
+        self.0
+            .as_ref()
+            .map_or_else(Trace::off, |recording| recording.tracer.batch())
+    }
+
+    /// The batch works for this trace: its steps are this one's too. Called when the want is taken that has waited
+    /// since then for its source.
+    pub fn join(&self, batch: &Trace, source: Name, since: Instant) {
         if let (Some(recording), Some(_)) = (&self.0, &batch.0) {
-            recording.record().join(batch.clone());
+            let from = since.saturating_duration_since(recording.began);
+            let took = since.elapsed();
+            let mut record = recording.record();
+            record.add(Step::Queue { source }, from, took);
+            record.join(batch.clone());
         }
+    }
+
+    /// Where its own time went so far, as sums over its steps.
+    pub fn split(&self) -> Split {
+        self.0
+            .as_ref()
+            .map_or_else(Split::default, |recording| recording.record().split())
     }
 
     /// The trace works for another, which it then names in a link.

@@ -158,7 +158,7 @@ fn series_have_a_limit() {
 
 #[test]
 fn a_bound_belongs_to_its_bucket() {
-    let histogram = histogram::Histogram::new(histogram::Unit::Count, &[1.0, 5.0]);
+    let histogram = Histogram::new(histogram::Unit::Count, &[1.0, 5.0]);
     for value in [0, 1, 2, 5, 6] {
         histogram.observe_count(value);
     }

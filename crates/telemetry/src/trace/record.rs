@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Open, Trace,
+    Open, Split, Trace,
     parent::Traceparent,
     span::{Span, Step},
 };
@@ -56,6 +56,10 @@ impl Record {
         let Some(span) = self.spans.get_mut(usize::from(open.0)) else {
             return;
         };
+        // One that has ended stays as it ended.
+        if span.took_ns != Span::OPEN {
+            return;
+        }
         tell(&mut span.step);
         span.took_ns = Span::nanoseconds(now).saturating_sub(span.began_ns);
         // Those that end out of turn ran side by side, and were never the innermost for long.
@@ -92,6 +96,30 @@ impl Record {
         if self.links.len() < LINKS_MAX {
             self.links.push(member);
         }
+    }
+
+    pub(super) fn split(&self) -> Split {
+        let mut split = Split::default();
+        for span in self.spans.iter().filter(|span| span.took_ns != Span::OPEN) {
+            let took = Duration::from_nanos(span.took_ns);
+            match span.step {
+                Step::Pool { .. } => split.pool += took,
+                Step::Prepare { .. } => split.database += took,
+                Step::Statement { .. } => {
+                    split.database += took;
+                    split.statements += 1;
+                }
+                Step::Handle
+                | Step::Queue { .. }
+                | Step::Batch { .. }
+                | Step::Measure { .. }
+                | Step::Wake
+                | Step::Document
+                | Step::Encode
+                | Step::Write => {}
+            }
+        }
+        split
     }
 
     fn push(&mut self, span: Span) -> Open {

@@ -44,7 +44,7 @@ pub enum Step {
         /// Rows received.
         rows: u64,
     },
-    /// Computing over rows, as far as it is not interleaved with reading them.
+    /// Computing over rows. It goes on while they arrive; the sum stands at the end, as one.
     Measure {
         /// A dataset or section.
         source: Name,

@@ -145,6 +145,7 @@ fn steps_stand_under_those_that_are_open() {
     trace.end(handle);
     let write = trace.begin(Step::Write);
     trace.fail(write);
+    assert_eq!(trace.split().statements, 1);
     let kept = kept(&tracer, &trace);
     let told: Vec<(&str, bool)> = kept
         .spans
@@ -196,12 +197,12 @@ fn the_callers_trace_goes_on() {
 fn a_batch_is_seen_in_each_of_its_members() {
     let tracer = tracer(config());
     let members: Vec<Trace> = (0..3).map(|_| tracer.request(None, Instant::now())).collect();
-    let batch = tracer.batch();
+    let batch = members[0].batch();
+    let source = tracer.name("delays");
     for member in &members {
         batch.works_for(member.traceparent());
-        member.join(&batch);
+        member.join(&batch, source, Instant::now());
     }
-    let source = tracer.name("delays");
     let whole = batch.begin(Step::Batch {
         source,
         wants: 3,
@@ -214,9 +215,10 @@ fn a_batch_is_seen_in_each_of_its_members() {
     batch.end(whole);
     for member in &members {
         let kept = kept(&tracer, member);
-        let [whole, pool] = kept.spans.as_slice() else {
+        let [queue, whole, pool] = kept.spans.as_slice() else {
             panic!("{kept:?}");
         };
+        assert_eq!((queue.step.as_str(), queue.parent_id), ("queue", kept.span_id));
         assert_eq!((whole.parent_id, pool.parent_id), (kept.span_id, whole.span_id));
         assert_eq!((whole.wants, whole.objects), (Some(3), Some(2)));
         assert_eq!(whole.links.len(), 2, "the others, not itself");

@@ -273,7 +273,8 @@ impl Telling<'_> {
             about: None,
             began_ns,
             took_ns: span.took_ns.min(rest),
-            unended: span.took_ns == Span::OPEN,
+            // The last byte ends the writing and the trace together.
+            unended: span.took_ns == Span::OPEN && span.step != Step::Write,
             failed: span.failed,
             database: None,
             sql: None,

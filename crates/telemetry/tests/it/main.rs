@@ -6,7 +6,9 @@
 )]
 
 mod collector;
+mod dashboard;
 mod otlp;
 mod promtool;
 mod pyroscope;
+mod rotel;
 mod skip;

@@ -24,7 +24,7 @@ use tokio::{sync::oneshot, task::JoinSet};
 
 use crate::collector::{Behaviour, Collector, Taken};
 
-fn config(url: &str, protocol: Protocol) -> otlp::Config {
+pub(crate) fn config(url: &str, protocol: Protocol) -> otlp::Config {
     let endpoint = Endpoint::parse(url, &Authorities::System).unwrap();
     otlp::Config {
         endpoint,
@@ -46,15 +46,15 @@ fn config(url: &str, protocol: Protocol) -> otlp::Config {
 }
 
 /// A tracer whose exporter runs until it is ended.
-struct Rig {
+pub(crate) struct Rig {
     registry: Registry,
-    tracer: Tracer,
+    pub(crate) tracer: Tracer,
     end: oneshot::Sender<()>,
     running: JoinSet<()>,
 }
 
 impl Rig {
-    fn start(config: otlp::Config) -> Rig {
+    pub(crate) fn start(config: otlp::Config) -> Rig {
         let registry = Registry::new();
         let (sink, exporter) = otlp::exporter(config, &registry);
         let (end, ended) = oneshot::channel();
@@ -69,7 +69,7 @@ impl Rig {
     }
 
     /// The exporter ends, and the metrics are read.
-    async fn ended(mut self) -> String {
+    pub(crate) async fn ended(mut self) -> String {
         let _ = self.end.send(());
         while self.running.join_next().await.is_some() {}
         write(&self.registry, Format::Prometheus)
@@ -96,13 +96,14 @@ fn tracer(registry: &Registry, sink: Sink) -> Tracer {
     Tracer::new(config, registry, Some(sink))
 }
 
-fn request(tracer: &Tracer) {
+/// A request that failed, with a statement in a batch.
+pub(crate) fn request(tracer: &Tracer) {
     let trace = tracer.request(None, Instant::now());
     let batch = tracer.batch();
     batch.works_for(trace.traceparent());
     let source = tracer.name("delays");
     let database = tracer.name("flights");
-    trace.join(&batch);
+    trace.join(&batch, source, Instant::now());
     let whole = batch.begin(Step::Batch {
         source,
         wants: 1,
@@ -152,7 +153,7 @@ fn text<'a>(attributes: &'a [KeyValue], key: &str) -> &'a str {
 }
 
 fn check(spans: &[Span]) {
-    let [root, batch, statement, write] = spans else {
+    let [root, queue, batch, statement, write] = spans else {
         panic!("{spans:?}");
     };
     assert_eq!(root.name, "GET /api/v1/objects/{id}");
@@ -164,6 +165,7 @@ fn check(spans: &[Span]) {
         Some(&Value::IntValue(0)),
         "a zero is said"
     );
+    assert_eq!(queue.parent_span_id, root.span_id);
     assert_eq!(batch.parent_span_id, root.span_id);
     assert_eq!(statement.parent_span_id, batch.span_id);
     assert_eq!(write.parent_span_id, root.span_id);
@@ -184,7 +186,7 @@ fn check(spans: &[Span]) {
 /// Spans of one trace, sorted as they were recorded: the trace's own come first.
 fn sorted(mut spans: Vec<Span>) -> Vec<Span> {
     let place = |span: &Span| {
-        ["GET", "batch", "statement", "write"]
+        ["GET", "queue", "batch", "statement", "write"]
             .iter()
             .position(|kind| span.name.starts_with(kind))
     };
@@ -257,7 +259,7 @@ async fn traces_go_in_batches() {
     }
     let bodies = collector.taken(2).await;
     let counts: Vec<usize> = bodies.iter().map(|taken| spans(&taken.body).len()).collect();
-    assert_eq!(counts, [8 * 4, 4 * 4]);
+    assert_eq!(counts, [8 * 5, 4 * 5]);
     rig.ended().await;
 }
 
