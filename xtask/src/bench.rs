@@ -4,8 +4,12 @@
 //! cached. Every answer's status is checked, and its bytes are compared between the strategies.
 
 mod burst;
+pub(crate) mod latest;
+pub(crate) mod load;
+mod machine;
 mod process;
 mod report;
+mod usage;
 
 use std::{
     collections::BTreeMap,
@@ -124,7 +128,7 @@ async fn measure(options: &Options, binary: &Path, data: &Path) -> anyhow::Resul
                 server_cpu: spent.server,
                 postgres_cpu: spent.postgres,
             };
-            say(report::line(&turn));
+            say(report::turn_line(&turn));
             turns.push(turn);
         }
     }
@@ -285,7 +289,7 @@ fn difference(a: &serde_json::Value, b: &serde_json::Value, at: &str) -> Option<
     }
 }
 
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("find a free port")?;
     listener.local_addr().context("find a free port")
 }

@@ -14,6 +14,7 @@ const PAGES: &[(&str, &str)] = &[
     ("docs/reference/model.md", "model"),
     ("docs/reference/model.schema.json", "schema"),
     ("docs/reference/metrics.md", "metrics"),
+    ("docs/reference/load.schema.json", "load-schema"),
 ];
 
 /// Writes them.

@@ -34,15 +34,21 @@ enum Task {
 enum Scenario {
     /// Many distinct objects at once over one connection, the strategies alternating in one run.
     Burst(bench::Options),
+    /// Our load generator against the installed ones: CPU per request, and what no speed makes up for.
+    Load(bench::load::CommandLine),
+    /// A page of newest revisions, over our view and over a DISTINCT ON view, with more and more revisions.
+    Latest(bench::latest::Options),
 }
 
 fn main() -> ExitCode {
     let done = match CommandLine::parse().task {
         Task::Ci(options) => ci::run(&options),
         Task::Docs => docs::run(),
-        Task::Bench {
-            scenario: Scenario::Burst(options),
-        } => bench::run(&options),
+        Task::Bench { scenario } => match scenario {
+            Scenario::Burst(options) => bench::run(&options),
+            Scenario::Load(line) => bench::load::run(&line),
+            Scenario::Latest(options) => bench::latest::run(&options),
+        },
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -17,11 +17,21 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["model", "embedded", "telemetry"]),
     ("analysis", &["model", "store", "telemetry"]),
     ("api", &["model", "store", "analysis", "telemetry"]),
+    ("load", &[]),
+    ("telemetry", &[]),
     (
         "sidequest",
-        &["model", "embedded", "store", "analysis", "api", "telemetry"],
+        &[
+            "model",
+            "embedded",
+            "store",
+            "analysis",
+            "api",
+            "load",
+            "telemetry",
+        ],
     ),
-    ("telemetry", &[]),
+    ("responder", &[]),
     ("xtask", &[]),
 ];
 
@@ -477,7 +487,7 @@ fn package(package: &serde_json::Value) -> Package {
 }
 
 fn all_sources() -> Vec<Source> {
-    ["crates", "xtask"]
+    ["benchsuite", "crates", "xtask"]
         .iter()
         .flat_map(|directory| sources_below(&root().join(directory)))
         .collect()

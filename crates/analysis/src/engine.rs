@@ -415,6 +415,7 @@ impl Engine {
             sort: None,
             after: None,
             limit: ids.len(),
+            as_of: None,
         };
         let pool = self.0.store.pool(collection.database);
         let began = Instant::now();

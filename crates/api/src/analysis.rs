@@ -35,13 +35,7 @@ pub(crate) async fn one(site: &Arc<Site>, mut call: Call) -> Result<Answer, Prob
     let given = call.next_path();
     let plan = plan(site, &mut call)?;
     let deadline = call.deadline;
-    call.query.finish(
-        call.name
-            .route()
-            .parameters
-            .iter()
-            .filter_map(|parameter| parameter.name()),
-    )?;
+    call.query.finish(call.name.parameters())?;
     let objects = site.model.objects();
     let id: Arc<str> = collection::key(&given, objects)?.into();
     let failed = |error| Problem::of_analysis(&error, &objects.name);
@@ -73,13 +67,7 @@ pub(crate) async fn many(site: &Arc<Site>, mut call: Call) -> Result<Answer, Pro
         .map(|ids| list::keys(&ids, objects))
         .transpose()?;
     let (deadline, wants) = (call.deadline, call.wants);
-    call.query.finish(
-        call.name
-            .route()
-            .parameters
-            .iter()
-            .filter_map(|parameter| parameter.name()),
-    )?;
+    call.query.finish(call.name.parameters())?;
     let mut keys = Keys::new(site, ids, &plan);
     // The first keys before the status: a database that is down is then a problem, not half an answer.
     let first = keys.next(deadline).await?;
@@ -161,6 +149,7 @@ impl Keys {
             sort: None,
             after: self.after.take(),
             limit,
+            as_of: None,
         };
         let found = record::list(self.site.store.pool(objects.database), objects, &list, deadline).await?;
         self.done = self.ids.is_some() || found.len() < limit;

@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::Stream;
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::{compress, pretty::Pretty};
 
@@ -15,13 +16,22 @@ use crate::{compress, pretty::Pretty};
 pub(crate) struct Answer {
     pub(crate) content: Content,
     pub(crate) media: Media,
+    pub(crate) status: StatusCode,
+    /// Headers of this answer alone.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// The URL of the next page.
     pub(crate) next: Option<String>,
+    /// The URL of the page before.
+    pub(crate) previous: Option<String>,
+    /// Sent as it is, whatever the client accepts: a strong `ETag` names bytes, and a record has but one.
+    pub(crate) is_plain: bool,
     pub(crate) timing: Timing,
 }
 
 /// Bytes that are there, or that are made as they are sent.
 pub(crate) enum Content {
+    /// Not even an empty body: 304.
+    Nothing,
     Whole(Bytes),
     Stream(Chunks),
 }
@@ -41,6 +51,8 @@ pub(crate) enum Media {
     /// JSON whose form was chosen by `Accept`.
     JsonOrNdjson,
     Ndjson,
+    Csv,
+    JsonPatch,
     OpenApi,
     Html,
     Problem,
@@ -62,21 +74,43 @@ impl Answer {
     }
 
     pub(crate) fn whole(media: Media, body: impl Into<Bytes>) -> Answer {
+        Answer::new(media, Content::Whole(body.into()))
+    }
+
+    pub(crate) fn stream(media: Media, chunks: Chunks) -> Answer {
+        Answer::new(media, Content::Stream(chunks))
+    }
+
+    fn new(media: Media, content: Content) -> Answer {
         Answer {
-            content: Content::Whole(body.into()),
+            content,
             media,
+            status: StatusCode::OK,
+            headers: Vec::new(),
             next: None,
+            previous: None,
+            is_plain: false,
             timing: Timing::default(),
         }
     }
 
-    pub(crate) fn stream(media: Media, chunks: Chunks) -> Answer {
-        Answer {
-            content: Content::Stream(chunks),
-            media,
-            next: None,
-            timing: Timing::default(),
-        }
+    pub(crate) fn status(mut self, status: StatusCode) -> Answer {
+        self.status = status;
+        self
+    }
+
+    /// One more header. What cannot stand in one is left out: all that we send can.
+    pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Answer {
+        self.headers
+            .extend(HeaderValue::try_from(value).ok().map(|value| (name, value)));
+        self
+    }
+
+    /// The same without its body: the client has it.
+    pub(crate) fn not_modified(mut self) -> Answer {
+        self.status = StatusCode::NOT_MODIFIED;
+        self.content = Content::Nothing;
+        self
     }
 
     pub(crate) fn timing(mut self, timing: Timing) -> Answer {
@@ -90,6 +124,8 @@ impl Media {
         match self {
             Media::Json | Media::JsonOrNdjson | Media::OpenApi => "application/json",
             Media::Ndjson => "application/x-ndjson",
+            Media::Csv => "text/csv; charset=utf-8; header=present",
+            Media::JsonPatch => "application/json-patch+json",
             Media::Html => "text/html; charset=utf-8",
             Media::Problem => "application/problem+json",
         }
@@ -98,15 +134,15 @@ impl Media {
     /// Whether `pretty=true` means anything to it.
     pub(crate) fn is_indentable(self) -> bool {
         match self {
-            Media::Json | Media::JsonOrNdjson | Media::OpenApi | Media::Problem => true,
-            Media::Ndjson | Media::Html => false,
+            Media::Json | Media::JsonOrNdjson | Media::JsonPatch | Media::OpenApi | Media::Problem => true,
+            Media::Ndjson | Media::Csv | Media::Html => false,
         }
     }
 
     /// The request headers that the answer depends on.
     pub(crate) fn vary(self) -> &'static str {
         match self {
-            Media::JsonOrNdjson | Media::Ndjson => "accept, accept-encoding",
+            Media::JsonOrNdjson | Media::Ndjson | Media::Csv | Media::JsonPatch => "accept, accept-encoding",
             Media::Json | Media::OpenApi | Media::Html | Media::Problem => "accept-encoding",
         }
     }

@@ -3,7 +3,7 @@
 use http::{HeaderMap, header::ACCEPT};
 use tokio::time::Instant;
 
-use crate::{accept::quality, query::Query, router::Name};
+use crate::{accept::quality, payload::Payload, query::Query, router::Name};
 
 /// What is asked for.
 pub(crate) struct Call {
@@ -16,6 +16,9 @@ pub(crate) struct Call {
     pub(crate) target: (String, String),
     pub(crate) deadline: Instant,
     pub(crate) wants: Wants,
+    pub(crate) headers: HeaderMap,
+    /// The body, not yet read.
+    pub(crate) payload: Payload,
 }
 
 /// The form in which many documents are sent.

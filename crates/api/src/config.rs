@@ -41,8 +41,18 @@ pub struct Config {
     pub url_bytes_max: usize,
     /// Length of all headers of a request, URL included; at least 8,192.
     pub header_bytes_max: usize,
-    /// Length of a request's body.
+    /// Length of a request's body, and of a line of an import.
     pub body_bytes_max: u64,
+    /// Length of the body of a bulk write, which is held in memory.
+    pub bulk_bytes_max: u64,
+    /// Length of the body of an import, which is not.
+    pub import_bytes_max: u64,
+    /// An import, or an export, is done within this time.
+    pub transfer_timeout: Duration,
+    /// Imports and exports at once: each holds a connection to its database.
+    pub transfers_max: usize,
+    /// Nothing is written: all methods but those that read are answered 405.
+    pub read_only: bool,
     /// Items of a page unless the request says so.
     pub page_limit: u32,
     /// Items of a page at most.

@@ -9,7 +9,7 @@ use rust_embed::RustEmbed;
 use crate::{
     openapi::members,
     problem::Kind,
-    router::{Name, Parameter, ROUTES, Route},
+    router::{Header, Name, Needs, Parameter, ROUTES, Route, Takes},
 };
 
 #[derive(RustEmbed)]
@@ -67,7 +67,8 @@ fn head(title: &str) -> String {
 fn write_route(route: &Route, out: &mut String) {
     let _ = write!(
         out,
-        "<h3><code>GET {}</code></h3><p>{}. {}</p>",
+        "<h3><code>{} {}</code></h3><p>{}. {}</p>",
+        route.method.name(),
         escape(route.paths[0]),
         escape(route.title),
         escape(route.about)
@@ -78,6 +79,11 @@ fn write_route(route: &Route, out: &mut String) {
         let others: Vec<String> = others.iter().map(|path| format!("<code>{path}</code>")).collect();
         let _ = write!(out, "<p class=dim>Also at {}.</p>", others.join(", "));
     }
+    if route.needs == Needs::Writes {
+        out.push_str(
+            "<p class=dim>Only of a collection kept in revisions, by a server that is not read-only.</p>",
+        );
+    }
     if !route.parameters.is_empty() {
         out.push_str("<div class=scroll><table><tr><th>Parameter<th>Means</tr>");
         for parameter in route.parameters {
@@ -86,6 +92,54 @@ fn write_route(route: &Route, out: &mut String) {
         }
         out.push_str("</table></div>");
     }
+    if !route.headers.is_empty() {
+        out.push_str("<div class=scroll><table><tr><th>Header<th>Means</tr>");
+        for header in route.headers {
+            let (name, means) = about_header(*header);
+            let _ = write!(out, "<tr><td><code>{name}</code><td>{means}</tr>");
+        }
+        out.push_str("</table></div>");
+    }
+    if let Some(body) = about_body(route.body) {
+        let _ = write!(out, "<p>Body: {body}</p>");
+    }
+}
+
+fn about_header(header: Header) -> (&'static str, &'static str) {
+    match header {
+        Header::IfMatch => (
+            "If-Match: \"7\"",
+            "The revision that is replaced: the <code>ETag</code> that the record was read with. Another has come: 412, with it.",
+        ),
+        Header::IfNoneMatch => ("If-None-Match: \"7\"", "304 if the record is still that."),
+        Header::IfNoneMatchAny => ("If-None-Match: *", "The record is not there yet."),
+        Header::Author => (
+            "Sidequest-Author: name",
+            "Who writes; percent-encoded where it is not ASCII.",
+        ),
+        Header::Comment => (
+            "Sidequest-Comment: text",
+            "Why; percent-encoded where it is not ASCII.",
+        ),
+    }
+}
+
+fn about_body(body: Takes) -> Option<&'static str> {
+    Some(match body {
+        Takes::Nothing => return None,
+        Takes::Record => "the record as <code>application/json</code>.",
+        Takes::Patch => {
+            "columns and values as <code>application/merge-patch+json</code> or <code>application/json</code>."
+        }
+        Takes::Revert => "<code>{\"to\": 3}</code>.",
+        Takes::Bulk => {
+            "<code>{\"changes\": [{\"op\": \"create\", \"record\": {..}}, {\"op\": \"patch\", \"key\": .., \"revision\": 7, \"record\": {..}}]}</code>; \
+             <code>op</code> is <code>create</code>, <code>replace</code>, <code>patch</code>, <code>delete</code> or <code>revert</code> (with <code>to</code>); each may have its <code>author</code> and <code>comment</code>."
+        }
+        Takes::Lines => {
+            "<code>application/x-ndjson</code>, or <code>text/csv</code> whose first line names the columns."
+        }
+    })
 }
 
 fn about(parameter: Parameter, route: Name) -> (&'static str, &'static str) {
@@ -101,7 +155,23 @@ fn about(parameter: Parameter, route: Name) -> (&'static str, &'static str) {
             "Order by a column, with <code>-</code> from the largest down; nulls last, equals by key.",
         ),
         Parameter::Limit => ("limit=N", "Items of the page at most."),
-        Parameter::Cursor => ("cursor=…", "<code>next</code> of the page before."),
+        Parameter::Cursor => (
+            "cursor=…",
+            "<code>next</code> of the page before, or <code>previous</code> of the one after.",
+        ),
+        Parameter::Object => (
+            "object=A",
+            "The newest revisions of this object's records in the order of their time; <code>sort=-time</code> turns it round.",
+        ),
+        Parameter::Objects => ("objects=A,B", "The same of each of these objects."),
+        Parameter::Each => ("each=N", "Records of each of <code>objects</code> at most."),
+        Parameter::AsOf => (
+            "as_of=2013-07-01T12:00:00Z",
+            "As it was known at this instant; only of collections kept in revisions.",
+        ),
+        Parameter::From => ("from=N", "The one revision."),
+        Parameter::To => ("to=N", "The other revision."),
+        Parameter::Revisions => ("revisions=all", "Every revision, deletions among them."),
         Parameter::Filters => (
             "column=value",
             "Only records whose column has this value; any column, any number of them.",
@@ -114,10 +184,11 @@ fn about(parameter: Parameter, route: Name) -> (&'static str, &'static str) {
 }
 
 fn write_collection(collection: &Collection, tracked: bool, out: &mut String) {
-    let also = if tracked {
-        ", tracked: also <code>/api/v1/objects</code>"
-    } else {
-        ""
+    let also = match (tracked, collection.revisions.is_some()) {
+        (true, true) => ", kept in revisions, tracked: also <code>/api/v1/objects</code>",
+        (true, false) => ", tracked: also <code>/api/v1/objects</code>",
+        (false, true) => ", kept in revisions",
+        (false, false) => "",
     };
     let _ = write!(
         out,

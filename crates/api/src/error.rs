@@ -3,6 +3,9 @@
 use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use model::plan::UnknownField;
+use store::content::Fault;
+
+use crate::router::Closed;
 
 /// A server that cannot begin, or has not ended well.
 #[derive(Debug, thiserror::Error)]
@@ -111,8 +114,33 @@ pub(crate) enum Rejection {
     MethodNotAllowed {
         path: String,
         method: String,
-        allow: &'static str,
+        allow: String,
+        /// The path has the method, but not here.
+        closed: Option<Closed>,
     },
+    #[error("collection `{collection}` keeps no revisions")]
+    NoRevisions { collection: String },
+    #[error("record `{key}` has no revision {revision}")]
+    UnknownRevision { key: String, revision: String },
+    #[error("{problem}")]
+    BadPrecondition { problem: String },
+    #[error("this write replaces a revision, and does not say which")]
+    PreconditionRequired { wants: &'static str },
+    #[error("the header `{name}` {problem}")]
+    BadHeader { name: String, problem: String },
+    #[error("{given} is nothing that this route reads")]
+    UnsupportedMedia {
+        given: String,
+        known: &'static [&'static str],
+    },
+    #[error("the body {problem}")]
+    BadBody { problem: String },
+    #[error("the body broke off before its end")]
+    BodyBroken,
+    #[error("the body did not come in time")]
+    BodyLate,
+    #[error("{} of the record {}", counted(*total, "value"), if *total == 1 { "is wrong" } else { "are wrong" })]
+    Invalid { faults: Vec<Named>, total: usize },
     #[error("the request's body is larger than {max} bytes")]
     BodyTooLarge { max: u64 },
     #[error("the URL has {given} bytes; the limit is {max}")]
@@ -121,8 +149,31 @@ pub(crate) enum Rejection {
     HeaderTooLarge { given: usize, max: usize },
     #[error("{in_flight} requests are in work, as many as this server takes at once")]
     Overloaded { in_flight: u64, retry_after: Duration },
+    #[error("{max} imports and exports are in work, as many as this server does at once")]
+    Transfers { max: usize },
     #[error("the request was not answered within {} ms", after.as_millis())]
     Deadline { after: Duration },
     #[error("the server failed while it answered")]
     Panic,
+}
+
+/// A fault of a body, and where it stands.
+#[derive(Debug)]
+pub(crate) struct Named {
+    pub(crate) place: Place,
+    pub(crate) fault: Fault,
+}
+
+/// Where in a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It is about one record.
+    Whole,
+    /// Of a bulk write, from 0.
+    Change(usize),
+}
+
+/// `1 value`, `3 values`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -24,10 +24,11 @@ use crate::{
     compress::{self, Encoding},
     connection::Wire,
     error::Rejection,
+    payload::Payload,
     pretty,
     problem::Problem,
     query::Query,
-    router::{self, Matched, Parameter, Router},
+    router::{self, Matched, Name, Parameter, Takes},
     site::Site,
     spent::Spent,
 };
@@ -107,8 +108,15 @@ impl Wanted {
 
 enum Outcome {
     Answer(Answer),
-    Options,
+    /// The methods of the path.
+    Options(String),
     Problem(Problem),
+}
+
+/// Where a request goes.
+enum Destination {
+    Route(Box<Call>),
+    Options(String),
 }
 
 async fn outcome(
@@ -126,26 +134,27 @@ async fn outcome(
             return Outcome::Problem(rejection.into());
         }
     }
-    match route(site, exchange, wanted, &request) {
+    match route(site, exchange, wanted, request) {
         Err(rejection) => Outcome::Problem(rejection.into()),
-        Ok(None) => Outcome::Options,
-        Ok(Some(call)) => {
+        Ok(Destination::Options(allow)) => Outcome::Options(allow),
+        Ok(Destination::Route(call)) => {
             let step = exchange.trace.begin(Step::Handle);
-            let outcome = run(site, exchange, call).await;
+            let outcome = run(site, exchange, *call).await;
             exchange.trace.end(step);
             outcome
         }
     }
 }
 
-/// Checks the request's size and finds its route. None: OPTIONS.
+/// Checks the request's size and finds its route.
 fn route(
     site: &Site,
     exchange: &mut Exchange,
     wanted: &mut Wanted,
-    request: &Request<Incoming>,
-) -> Result<Option<Call>, Rejection> {
-    let uri = request.uri();
+    request: Request<Incoming>,
+) -> Result<Destination, Rejection> {
+    let (request, body) = request.into_parts();
+    let uri = &request.uri;
     let (path, raw_query) = (uri.path(), uri.query().unwrap_or_default());
     // Sizes first: what is too long is not parsed.
     let given = path.len() + raw_query.len();
@@ -156,7 +165,7 @@ fn route(
         });
     }
     let given = request
-        .headers()
+        .headers
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len() + 4)
         .sum::<usize>();
@@ -166,18 +175,8 @@ fn route(
             max: site.config.header_bytes_max,
         });
     }
-    // No route reads a body yet, so only what is announced can be too much; the rest is never read.
-    let body = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if body.is_some_and(|bytes| bytes > site.config.body_bytes_max) {
-        return Err(Rejection::BodyTooLarge {
-            max: site.config.body_bytes_max,
-        });
-    }
-    let (name, parameters) = match site.router.find(request.method(), path)? {
-        Matched::Options => return Ok(None),
+    let (name, parameters) = match site.router.find(&request.method, path)? {
+        Matched::Options(allow) => return Ok(Destination::Options(allow)),
         Matched::Route { name, path } => (name, path),
     };
     exchange.route = Some(name);
@@ -185,14 +184,29 @@ fn route(
     if name.route().parameters.contains(&Parameter::Pretty) {
         wanted.pretty = query.flag("pretty")?;
     }
-    Ok(Some(Call {
+    let config = &site.config;
+    let (body_bytes_max, timeout) = match name.route().body {
+        Takes::Nothing if name == Name::Export => (config.body_bytes_max, config.transfer_timeout),
+        Takes::Nothing | Takes::Record | Takes::Patch | Takes::Revert => {
+            (config.body_bytes_max, config.request_timeout)
+        }
+        Takes::Bulk => (config.bulk_bytes_max, config.request_timeout),
+        Takes::Lines => (config.import_bytes_max, config.transfer_timeout),
+    };
+    let deadline = (exchange.began + timeout).into();
+    let payload = Payload::new(body, Arc::clone(&exchange.wire), body_bytes_max, deadline);
+    // What is announced can be refused before it is sent; the rest is counted as it comes.
+    payload.announced(&request.headers)?;
+    Ok(Destination::Route(Box::new(Call {
         name,
         path: parameters.into_iter(),
         query,
         target: (path.to_owned(), raw_query.to_owned()),
-        deadline: (exchange.began + site.config.request_timeout).into(),
-        wants: Wants::of(request.headers()),
-    }))
+        deadline,
+        wants: Wants::of(&request.headers),
+        headers: request.headers,
+        payload,
+    })))
 }
 
 /// Runs the handler, and outlives its panics and its lateness.
@@ -222,8 +236,12 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Durat
     let mut status = StatusCode::OK;
     let answer = match outcome {
         Outcome::Answer(answer) => answer,
-        Outcome::Options => {
-            headers.insert(header::ALLOW, HeaderValue::from_static(Router::allow()));
+        Outcome::Options(allow) => {
+            headers.extend(
+                HeaderValue::try_from(allow)
+                    .ok()
+                    .map(|allow| (header::ALLOW, allow)),
+            );
             let spent = Spent::of(&exchange.trace, Timing::default());
             headers.insert(SERVER_TIMING, spent.header(Duration::ZERO, handled));
             return send(headers, StatusCode::NO_CONTENT, exchange, None);
@@ -235,10 +253,15 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Durat
         }
     };
     let media = answer.media;
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(media.content_type()),
-    );
+    if answer.status != StatusCode::OK {
+        status = answer.status;
+    }
+    if !matches!(answer.content, Content::Nothing) {
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(media.content_type()),
+        );
+    }
     // Exact versions come later: until then every answer is asked for anew.
     let cache = if media == Media::Problem {
         "no-store"
@@ -248,12 +271,11 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Durat
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     // The same URL has another body for another client; a cache between must know.
     headers.insert(header::VARY, HeaderValue::from_static(media.vary()));
-    if let Some(next) = answer
-        .next
-        .and_then(|next| HeaderValue::try_from(format!("<{next}>; rel=\"next\"")).ok())
-    {
-        headers.insert(header::LINK, next);
+    for (url, relation) in [(answer.next, "next"), (answer.previous, "prev")] {
+        let link = url.and_then(|url| HeaderValue::try_from(format!("<{url}>; rel=\"{relation}\"")).ok());
+        headers.extend(link.map(|link| (header::LINK, link)));
     }
+    headers.extend(answer.headers);
     // Text of users is served: no browser may take it for a page or a script.
     headers.insert(CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if media == Media::Html {
@@ -265,7 +287,12 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Durat
     let spent = Spent::of(&exchange.trace, answer.timing);
     let began = Instant::now();
     let step = exchange.trace.begin(Step::Encode);
-    let (content, encoding) = encode(answer.content, media, wanted);
+    let encoding = if answer.is_plain {
+        Encoding::Identity
+    } else {
+        wanted.encoding
+    };
+    let (content, encoding) = encode(answer.content, media, wanted.pretty, encoding);
     exchange.trace.end(step);
     if let Some(encoding) = encoding.name() {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
@@ -283,29 +310,34 @@ fn refuse(problem: &Problem, headers: &mut HeaderMap) {
         let seconds = after.as_secs().max(1);
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if let Some(allow) = problem.allow {
-        headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+    if let Some(allow) = &problem.allow {
+        headers.extend(
+            HeaderValue::try_from(allow)
+                .ok()
+                .map(|allow| (header::ALLOW, allow)),
+        );
     }
 }
 
 /// Indents, then compresses. What comes in one piece is done here: 145 µs for the largest.
-fn encode(content: Content, media: Media, wanted: &Wanted) -> (Content, Encoding) {
-    let pretty = wanted.pretty && media.is_indentable();
+fn encode(content: Content, media: Media, pretty: bool, wanted: Encoding) -> (Content, Encoding) {
+    let pretty = pretty && media.is_indentable();
     match content {
+        Content::Nothing => (Content::Nothing, Encoding::Identity),
         Content::Whole(body) => {
             let body = if pretty {
                 pretty::indent(&body).into()
             } else {
                 body
             };
-            let encoding = wanted.encoding.for_length(body.len());
+            let encoding = wanted.for_length(body.len());
             match compress::whole(&body, encoding) {
                 Some(compressed) => (Content::Whole(compressed), encoding),
                 None => (Content::Whole(body), Encoding::Identity),
             }
         }
         Content::Stream(chunks) => {
-            let compression = compress::Stream::new(wanted.encoding);
+            let compression = compress::Stream::new(wanted);
             let encoding = compression.encoding();
             if pretty || encoding != Encoding::Identity {
                 (
@@ -333,7 +365,7 @@ fn send(
     }
     let head = exchange.method == Method::HEAD;
     let body = match content {
-        None => Body::empty(exchange),
+        None | Some(Content::Nothing) => Body::empty(exchange),
         Some(Content::Whole(body)) if head => {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
             Body::head(exchange, body.len() as u64)

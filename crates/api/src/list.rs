@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use analysis::document::Document;
 use bytes::Bytes;
-use model::collection::Collection;
+use jiff::Timestamp;
+use model::{collection::Collection, column::Type};
 use store::{
     record::{List, Record},
-    value::write_text,
+    revision::Revision,
+    value::{EPOCH_US, write_integer, write_text},
 };
 
 use crate::{
@@ -17,7 +19,6 @@ use crate::{
     error::Rejection,
     page,
     query::{bad, cut, encode},
-    router::Parameter,
 };
 
 /// A page that is asked for.
@@ -50,20 +51,22 @@ impl Listing {
             .take("cursor")
             .map(|text| page::place(&text, sort, collection))
             .transpose()?;
+        let as_of = match collection.revisions {
+            Some(_) => query.instant("as_of")?,
+            None => None,
+        };
         let mut filters = Vec::new();
         for (index, column) in collection.columns.iter().enumerate() {
             if let Some(text) = query.take(&column.name) {
                 filters.push((index, Some(page::filter(column.kind, &column.name, &text)?)));
             }
         }
-        let known = call
-            .name
-            .route()
-            .parameters
-            .iter()
-            .filter_map(|parameter: &Parameter| parameter.name());
-        call.query
-            .finish(known.chain(collection.columns.iter().map(|column| column.name.as_str())))?;
+        let known: Vec<&str> = call.name.parameters().collect();
+        call.query.finish(
+            known
+                .into_iter()
+                .chain(collection.columns.iter().map(|column| column.name.as_str())),
+        )?;
         let items_max = usize::try_from(limit).unwrap_or(usize::MAX);
         let list = List {
             columns,
@@ -72,6 +75,7 @@ impl Listing {
             sort,
             after,
             limit: items_max.saturating_add(1),
+            as_of,
         };
         Ok(Listing {
             list,
@@ -108,25 +112,24 @@ impl Listing {
         }
         out.push(b'}');
         let mut answer = Answer::json(out);
-        answer.next = next.map(|next| self.url(next));
+        answer.next = next.map(|next| url(&self.target, next));
         answer
     }
+}
 
-    /// The same request with another cursor.
-    fn url(&self, next: &str) -> String {
-        let (path, query) = &self.target;
-        let kept = query
-            .split('&')
-            .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
-        let mut url = format!("{path}?");
-        for pair in kept {
-            url.push_str(pair);
-            url.push('&');
-        }
-        url.push_str("cursor=");
-        url.push_str(&encode(next));
-        url
+/// The same request with another cursor.
+pub(crate) fn url((path, query): &(String, String), cursor: &str) -> String {
+    let kept = query
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+    let mut url = format!("{path}?");
+    for pair in kept {
+        url.push_str(pair);
+        url.push('&');
     }
+    url.push_str("cursor=");
+    url.push_str(&encode(cursor));
+    url
 }
 
 /// Ids in canonical form.
@@ -183,12 +186,7 @@ pub(crate) fn item(record: &Record, collection: &Collection, columns: &[usize]) 
         .iter()
         .any(|column| collection.columns[*column].name == "id")
     {
-        out.extend_from_slice(b"\"id\":");
-        if collection.key_type().is_integer() {
-            out.extend_from_slice(record.key.as_bytes());
-        } else {
-            write_text(&record.key, &mut out);
-        }
+        write_id(&record.key, collection.key_type(), &mut out);
         if !record.members.is_empty() {
             out.push(b',');
         }
@@ -196,6 +194,58 @@ pub(crate) fn item(record: &Record, collection: &Collection, columns: &[usize]) 
     out.extend_from_slice(&record.members);
     out.push(b'}');
     out.into()
+}
+
+/// The same with the number of its revision, if there is one: what a write of it names.
+pub(crate) fn listed(record: &Record, collection: &Collection, columns: &[usize]) -> Bytes {
+    let item = item(record, collection, columns);
+    match record.revision {
+        None => item,
+        Some(revision) => {
+            let members = &item[..item.len() - 1];
+            let comma = if members.len() > 1 { "," } else { "" };
+            let tail = format!("{comma}\"revision\":{revision}}}");
+            [members, tail.as_bytes()].concat().into()
+        }
+    }
+}
+
+/// A revision as the record that it is: its columns, then whose it is.
+pub(crate) fn revision(revision: &Revision, collection: &Collection) -> Bytes {
+    let mut out = Vec::with_capacity(revision.members.len() + 160);
+    out.push(b'{');
+    if collection.column("id").is_none() {
+        write_id(&revision.key, collection.key_type(), &mut out);
+        out.push(b',');
+    }
+    out.extend_from_slice(&revision.members);
+    out.extend_from_slice(format!(",\"revision\":{}", revision.revision).as_bytes());
+    out.extend_from_slice(b",\"recorded_at\":");
+    write_instant(revision.recorded_at, &mut out);
+    for (name, text) in [("author", &revision.author), ("comment", &revision.comment)] {
+        out.extend_from_slice(format!(",\"{name}\":").as_bytes());
+        match text {
+            Some(text) => write_text(text, &mut out),
+            None => out.extend_from_slice(b"null"),
+        }
+    }
+    out.push(b'}');
+    out.into()
+}
+
+/// `"id":7`, a number where the key is one.
+pub(crate) fn write_id(key: &str, kind: Type, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\"id\":");
+    if kind.is_integer() {
+        out.extend_from_slice(key.as_bytes());
+    } else {
+        write_text(key, out);
+    }
+}
+
+/// An instant as all others are shown.
+pub(crate) fn write_instant(instant: Timestamp, out: &mut Vec<u8>) {
+    write_integer(Type::Timestamptz, instant.as_microsecond() - EPOCH_US, out);
 }
 
 /// A record's columns, then the sections of its analysis.

@@ -49,18 +49,22 @@ impl Metric {
         let requests = registry.sparse_counters(New {
             name: "sidequest_http_requests_total",
             about: "Requests ended, by route and status; `abandoned` is a client that left without an answer.",
-            labels: &["route", "status"],
+            labels: &["method", "route", "status"],
         });
         let seconds = registry.times(
             New {
                 name: "sidequest_http_request_seconds",
                 about: "Time from the head of a request to the last byte of its answer, by route.",
-                labels: &["route"],
+                labels: &["method", "route"],
             },
             SECONDS,
         );
-        let routes = Name::ALL.iter().map(|name| name.pattern()).chain(["none"]);
-        let routes = routes.map(|pattern| Route {
+        // Of several routes with one path the method tells which.
+        let routes = Name::ALL
+            .iter()
+            .map(|name| (name.route().method.name(), name.pattern()))
+            .chain([("none", "none")]);
+        let routes = routes.map(|(method, pattern)| Route {
             requests: STATUSES
                 .iter()
                 .map(|status| match status {
@@ -68,9 +72,9 @@ impl Metric {
                     status => status.to_string(),
                 })
                 .chain(["other".to_owned()])
-                .map(|status| requests.with(&[pattern, &status]))
+                .map(|status| requests.with(&[method, pattern, &status]))
                 .collect(),
-            seconds: seconds.with(&[pattern]).0,
+            seconds: seconds.with(&[method, pattern]).0,
         });
         let limits = registry.counters(New {
             name: "sidequest_http_limit_hits_total",

@@ -16,6 +16,7 @@ use crate::{
     error::Rejection,
     list::{self, Listing},
     problem::Problem,
+    query::bad,
     site::Site,
 };
 
@@ -27,6 +28,13 @@ pub(crate) async fn list(site: &Arc<Site>, mut call: Call) -> Result<Answer, Pro
     };
     if plan.parts.is_empty() {
         return collection::page(site, call, site.model.objects(), plan.columns).await;
+    }
+    if call.query.get("as_of").is_some() {
+        return Err(bad(
+            "as_of",
+            "reaches no sections: name only columns in `fields`".to_owned(),
+        )
+        .into());
     }
     with_sections(site, call, plan).await
 }

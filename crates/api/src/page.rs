@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The longest cursor read: a key and a sort value of a kilobyte each, and their escapes.
-const CURSOR_BYTES_MAX: usize = 16 * 1024;
+pub(crate) const CURSOR_BYTES_MAX: usize = 16 * 1024;
 
 /// What stands in `next`.
 pub(crate) fn cursor(place: &Place, sort: Option<Sort>, collection: &Collection) -> String {
@@ -93,14 +93,15 @@ pub(crate) fn filter(kind: Type, name: &str, text: &str) -> Result<String, Rejec
 }
 
 /// A value that PostgreSQL wrote as text. Its infinite times are not in any calendar.
-fn stored(kind: Type, text: &str) -> Option<String> {
+pub(crate) fn stored(kind: Type, text: &str) -> Option<String> {
     if kind.is_time() && matches!(text, "infinity" | "-infinity") {
         return Some(text.to_owned());
     }
     typed(kind, text)
 }
 
-fn name(sort: Option<Sort>, collection: &Collection) -> String {
+/// `-column`, as `sort` has it.
+pub(crate) fn name(sort: Option<Sort>, collection: &Collection) -> String {
     sort.map_or_else(String::new, |sort| {
         format!(
             "{}{}",

@@ -4,6 +4,7 @@
 //! carries SQL, a parameter's value from the database, or a secret.
 
 mod kind;
+mod write;
 
 use std::time::Duration;
 
@@ -12,7 +13,10 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 pub(crate) use self::kind::Kind;
-use crate::error::Rejection;
+use crate::{
+    error::{Named, Place, Rejection},
+    router::Closed,
+};
 
 /// One answer that is an error.
 #[derive(Clone, Debug)]
@@ -23,7 +27,9 @@ pub(crate) struct Problem {
     /// When it makes sense to try again.
     pub(crate) retry_after: Option<Duration>,
     /// The methods that the route knows, for 405.
-    pub(crate) allow: Option<&'static str>,
+    pub(crate) allow: Option<String>,
+    /// Members of this kind alone.
+    more: Option<Box<Map<String, Value>>>,
 }
 
 impl Problem {
@@ -34,7 +40,16 @@ impl Problem {
             hint: None,
             retry_after: None,
             allow: None,
+            more: None,
         }
+    }
+
+    /// Adds a member beyond those that every problem has.
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Problem {
+        self.more
+            .get_or_insert_default()
+            .insert(name.to_owned(), value.into());
+        self
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Problem {
@@ -64,6 +79,9 @@ impl Problem {
         }
         if let Some(instance) = instance {
             members.insert("instance".into(), instance.into());
+        }
+        for (name, value) in self.more.iter().flat_map(|more| more.iter()) {
+            members.insert(name.clone(), value.clone());
         }
         Value::Object(members)
     }
@@ -99,11 +117,38 @@ impl From<Rejection> for Problem {
                 Problem::new(Kind::UnknownCollection, detail).maybe_hint(hint)
             }
             Rejection::NotFound { .. } => Problem::new(Kind::NotFound, detail),
-            Rejection::MethodNotAllowed { allow, .. } => {
-                let mut problem = Problem::new(Kind::MethodNotAllowed, detail).hint(format!("use {allow}"));
+            Rejection::MethodNotAllowed { allow, closed, .. } => {
+                let hint = match closed {
+                    None => format!("use {allow}"),
+                    Some(Closed::NoRevisions) => "the collection keeps no revisions, so it is only read: \
+                         `revisions = true` in the model changes that"
+                        .to_owned(),
+                    Some(Closed::ReadOnly) => {
+                        "this server only reads: start it without `--read-only` to write".to_owned()
+                    }
+                };
+                let mut problem = Problem::new(Kind::MethodNotAllowed, detail).hint(hint);
                 problem.allow = Some(allow);
                 problem
             }
+            Rejection::NoRevisions { .. } => Problem::new(Kind::NoRevisions, detail)
+                .hint("`revisions = true` in the model makes it a collection that Sidequest keeps"),
+            Rejection::UnknownRevision { .. } => {
+                Problem::new(Kind::UnknownRevision, detail).hint("`/revisions` lists them")
+            }
+            Rejection::BadPrecondition { .. } => Problem::new(Kind::BadPrecondition, detail)
+                .hint("`If-Match` is the `ETag` that the record was read with"),
+            Rejection::PreconditionRequired { wants } => {
+                Problem::new(Kind::PreconditionRequired, detail).hint(format!("send {wants}"))
+            }
+            Rejection::BadHeader { .. } => Problem::new(Kind::BadHeader, detail),
+            Rejection::UnsupportedMedia { known, .. } => Problem::new(Kind::UnsupportedMedia, detail)
+                .hint(format!("send Content-Type: {}", known.join(" or "))),
+            Rejection::BadBody { .. } | Rejection::BodyBroken => Problem::new(Kind::BadBody, detail),
+            Rejection::BodyLate => Problem::new(Kind::BodyTimeout, detail),
+            Rejection::Invalid { faults, total } => Problem::new(Kind::InvalidRecord, detail)
+                .with("errors", faults.iter().map(error).collect::<Vec<_>>())
+                .with("errors_total", total),
             Rejection::BodyTooLarge { .. } => Problem::new(Kind::BodyTooLarge, detail),
             Rejection::UrlTooLong { .. } => {
                 Problem::new(Kind::UrlTooLong, detail).hint("ask for fewer ids or fields at a time")
@@ -112,10 +157,29 @@ impl From<Rejection> for Problem {
             Rejection::Overloaded { retry_after, .. } => Problem::new(Kind::Overloaded, detail)
                 .retry_after(retry_after)
                 .hint("try again after the time in `Retry-After`"),
+            Rejection::Transfers { .. } => Problem::new(Kind::Overloaded, detail)
+                .retry_after(RETRY_SOON)
+                .hint("try again after the time in `Retry-After`"),
             Rejection::Deadline { .. } => Problem::new(Kind::DeadlineExceeded, detail),
             Rejection::Panic => Problem::new(Kind::Internal, detail),
         }
     }
+}
+
+/// A fault as a member of `errors`.
+pub(crate) fn error(named: &Named) -> Value {
+    let Named { place, fault } = named;
+    let mut members = Map::new();
+    match place {
+        Place::Whole => {}
+        Place::Change(place) => {
+            members.insert("place".into(), (*place).into());
+        }
+    }
+    members.insert("field".into(), fault.field.as_str().into());
+    members.insert("problem".into(), format!("expected {}", fault.expected).into());
+    members.insert("given".into(), fault.given.as_str().into());
+    Value::Object(members)
 }
 
 /// A second is what a pool needs to get through a queue, or a database to come back.

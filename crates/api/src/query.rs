@@ -2,6 +2,9 @@
 
 use std::{borrow::Cow, str::FromStr};
 
+use jiff::Timestamp;
+use model::column::Type;
+
 use crate::error::Rejection;
 
 /// Parameters of one request; each is taken once, and what is left over is unknown.
@@ -37,6 +40,31 @@ impl Query {
     pub(crate) fn take(&mut self, name: &str) -> Option<String> {
         let at = self.given.iter().position(|(known, _)| known == name)?;
         Some(self.given.swap_remove(at).1)
+    }
+
+    /// What is given and not yet taken.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.given.iter().find(|(known, _)| known == name)?;
+        Some(value)
+    }
+
+    /// An instant with its offset, as RFC 3339 has it.
+    pub(crate) fn instant(&mut self, name: &str) -> Result<Option<Timestamp>, Rejection> {
+        let Some(text) = self.take(name) else {
+            return Ok(None);
+        };
+        // What PostgreSQL does not take is none either: years before 1.
+        let fits = store::value::parse(Type::Timestamptz, &text).is_some();
+        match text.parse() {
+            Ok(instant) if fits => Ok(Some(instant)),
+            Ok(_) | Err(_) => Err(Rejection::BadParameter {
+                name: name.to_owned(),
+                problem: format!("is `{}`, not an instant like 2013-07-01T12:00:00Z", cut(&text)),
+                hint: text
+                    .contains(' ')
+                    .then(|| "in a URL a plus sign is written %2B".to_owned()),
+            }),
+        }
     }
 
     /// `true` or `false`; absent is false.

@@ -204,5 +204,10 @@ fn check(config: &Config) -> Result<(), Error> {
         config.connections_max == 0,
         "at least 1".to_owned(),
     )?;
+    limit(
+        "transfers_max",
+        config.transfers_max == 0,
+        "at least 1".to_owned(),
+    )?;
     limit("streams_max", config.streams_max == 0, "at least 1".to_owned())
 }

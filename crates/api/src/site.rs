@@ -9,6 +9,7 @@ use ::analysis::engine::Engine;
 use bytes::Bytes;
 use model::{model::Model, plan::Plan};
 use store::open::Store;
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -29,6 +30,8 @@ pub(crate) struct Site {
     pub(crate) engine: Engine,
     pub(crate) router: Router,
     pub(crate) gate: Arc<Gate>,
+    /// Imports and exports at once.
+    pub(crate) transfers: Arc<Semaphore>,
     pub(crate) metric: Metric,
     pub(crate) observe: Observe,
     pub(crate) openapi: Bytes,
@@ -68,8 +71,9 @@ impl Site {
             docs: docs::page(&model).into(),
             openapi,
             analysis: Arc::new(Plan::analysis(&model)),
-            router: Router::new(),
+            router: Router::new(&model, config.read_only),
             gate,
+            transfers: Arc::new(Semaphore::new(config.transfers_max)),
             metric: Metric::new(registry),
             observe,
             tasks: TaskTracker::new(),

@@ -10,12 +10,14 @@ mod dataset;
 mod duration;
 mod measure;
 mod path;
+mod revisions;
 mod section;
 mod sql;
 #[cfg(test)]
 mod tests;
 
 use crate::{
+    collection::Collection,
     column::Type,
     declare::{self, Declaration},
     diagnostic::{Fault, Faults, Report, Text},
@@ -38,6 +40,8 @@ pub fn check(files: &Files) -> Result<Model, Faults> {
 /// What sections and datasets may name.
 struct Scope<'a> {
     databases: Vec<&'a str>,
+    /// By name; none where it is faulty.
+    collections: Vec<(&'a str, Option<&'a Collection>)>,
     /// The type of the tracked collection's key, if it is known.
     key: Option<Type>,
 }
@@ -77,6 +81,12 @@ fn model(declaration: &Declaration, report: &mut Report) -> Option<Model> {
     let tracked = object.and_then(|object| collections[object].as_ref());
     let scope = Scope {
         databases: database_names,
+        collections: declaration
+            .collections
+            .iter()
+            .zip(&collections)
+            .map(|(declared, collection)| (&*declared.name.value, collection.as_ref()))
+            .collect(),
         key: tracked.map(|collection| collection.key_type()),
     };
     let drafts = dataset::check(&declaration.datasets, &scope, report);

@@ -1,6 +1,9 @@
 //! A kind of record: a table with typed columns and a key.
 
-use crate::column::{Column, Type};
+use crate::{
+    column::{Column, Type},
+    revisions::Revisions,
+};
 
 /// Records of one table or view.
 #[derive(Clone, Debug)]
@@ -12,12 +15,14 @@ pub struct Collection {
     pub title: String,
     /// Index into `Model::databases`.
     pub database: usize,
-    /// Table or view, `schema.table` or `table`; quote it with [`quote_path`](crate::expression::quote_path).
+    /// Table or view, `schema.table` or `table` (a view of ours over the newest revisions); quote it with [`quote_path`](crate::expression::quote_path).
     pub table: String,
     /// Index into `columns` of the key.
     pub key: usize,
     /// In the order of declaration. At least the key.
     pub columns: Vec<Column>,
+    /// How its revisions are kept; none: it is a table or view of somebody else, and only read.
+    pub revisions: Option<Revisions>,
 }
 
 impl Collection {

@@ -34,6 +34,12 @@ pub struct Seed {
 pub struct Sql {
     /// The file it stands in: a `.sql` file, or the model file itself.
     pub file: String,
-    /// The statement, without a closing semicolon.
+    /// The statement, without a closing semicolon. Collections that it names in braces, `{flights}`, are
+    /// their views here.
     pub text: String,
+    /// The same statement over the collections in braces as they were known at the instant `$2`. None: it
+    /// names none, so it knows only the present.
+    pub as_of: Option<String>,
+    /// The collections in braces, as indices into `Model::collections`.
+    pub reads: Vec<usize>,
 }

@@ -45,6 +45,12 @@ pub(crate) struct Collection {
     pub(crate) title: Option<Text>,
     pub(crate) key: Option<Text>,
     pub(crate) columns: Vec<Pair>,
+    pub(crate) revisions: bool,
+    pub(crate) object: Option<Text>,
+    pub(crate) time: Option<Text>,
+    pub(crate) required: Vec<Text>,
+    pub(crate) bounds: Vec<Pair>,
+    pub(crate) computed: Vec<Pair>,
     pub(crate) sound: bool,
 }
 
@@ -192,6 +198,12 @@ fn collection((name, mut record): (Text, Record)) -> Collection {
         title: record.text("title"),
         key: record.text("key"),
         columns: record.pairs("columns"),
+        revisions: record.flag("revisions"),
+        object: record.text("object"),
+        time: record.text("time"),
+        required: record.names("required"),
+        bounds: record.pairs("bounds"),
+        computed: record.pairs("computed"),
         sound: record.sound,
     }
 }

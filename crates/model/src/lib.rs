@@ -17,6 +17,7 @@ pub mod database;
 
 pub mod collection;
 pub mod dataset;
+pub mod revisions;
 
 pub mod column;
 pub mod expression;

@@ -4,6 +4,8 @@
 //! what was said from what was not. [`Settings`] is both the flags of `serve` and the keys of its file, so that
 //! one cannot have what the other lacks.
 
+pub(crate) mod load;
+
 use std::{
     collections::BTreeMap, convert::Infallible, ffi::OsString, fmt, net::SocketAddr, path::PathBuf,
     str::FromStr, time::Duration,
@@ -17,6 +19,7 @@ Examples:
   sidequest serve              The demo: flights of 2013, in three databases
   sidequest check my-model     Every fault of a model: file, line and hint
   sidequest serve --model my-model --database main=postgres://me@localhost/shop
+  sidequest load -n 10000 -c 8 http://127.0.0.1:8080/api/v1/objects
   curl 'http://127.0.0.1:8080/api/v1/objects?limit=3'";
 
 const SERVE_EXAMPLES: &str = "\
@@ -47,6 +50,29 @@ share of the others (--traces-share).
 Examples:
   sidequest traces
   sidequest traces 4bf92f3577b34da6a3ce929d0e0e4736";
+const MIGRATE_EXAMPLES: &str = "\
+A database named here is one that Sidequest may make tables in; nothing in it
+is dropped but its own views. Databases that it runs itself are migrated by
+`serve`.
+
+Examples:
+  sidequest migrate my-model --dry-run
+  sidequest migrate my-model --database main=postgres://me@localhost/shop --dry-run
+  sidequest migrate my-model --database main=postgres://me@localhost/shop";
+
+const IMPORT_EXAMPLES: &str = "\
+All or nothing: if a line is wrong, every bad line is named and nothing is written.
+A record that is new is created, one that differs gets a new revision, one that
+is the same gets none: the same file can be sent twice.
+
+Examples:
+  sidequest import aircraft aircraft.csv --author me
+  sidequest export flights --revisions | sidequest import flights - --revisions --url http://127.0.0.1:8081";
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  sidequest export aircraft aircraft.csv
+  sidequest export flights --revisions | zstd > flights.ndjson.zst";
 
 /// An API over your PostgreSQL databases: records of tracked objects, and an analysis of each, composed
 /// from all of them.
@@ -63,12 +89,24 @@ pub(crate) enum Command {
     /// Serve a model over HTTP; without one, the demo that is built in.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(Box<Serve>),
+    /// Measure any HTTP server: how fast it answers, and what it does not answer.
+    #[command(after_help = load::EXAMPLES)]
+    Load(Box<load::Load>),
     /// Report every fault of a model at once.
     #[command(after_help = CHECK_EXAMPLES)]
     Check(Check),
     /// List the traces that a running server keeps, or draw one.
     #[command(after_help = TRACES_EXAMPLES)]
     Traces(Traces),
+    /// Make the tables of collections that are kept in revisions, in databases of yours.
+    #[command(after_help = MIGRATE_EXAMPLES)]
+    Migrate(Migrate),
+    /// Send lines to a collection of a running server.
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(Import),
+    /// Get all records of a collection, or all their revisions, from a running server.
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(Export),
     /// Print the JSON Schema of the model file, for editors.
     Schema,
     /// Get a PostgreSQL for the machine, or see what there is.
@@ -136,6 +174,7 @@ pub(crate) enum Page {
     Model,
     Schema,
     Metrics,
+    LoadSchema,
 }
 
 /// `sidequest check`.
@@ -147,6 +186,70 @@ pub(crate) struct Check {
     /// Check the statements in this database too; once for each.
     #[arg(long, value_name = "NAME=URL")]
     pub(crate) database: Vec<Named>,
+}
+
+/// `sidequest migrate`.
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    /// Directory of the model; without it, the demo.
+    #[arg(env = "SIDEQUEST_MODEL", value_name = "MODEL")]
+    pub(crate) model: Option<PathBuf>,
+    /// A database to make the tables in; once for each.
+    // Named apart from the `--database` that a variable can stand for.
+    #[arg(id = "owned", long = "database", value_name = "NAME=URL")]
+    pub(crate) database: Vec<Named>,
+    /// Print the SQL and change nothing; without a database, the SQL for an empty one.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// `sidequest import`.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The collection.
+    pub(crate) collection: String,
+    /// The file; `-` is stdin.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) transfer: Transfer,
+    /// Who writes these revisions.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: Option<String>,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) comment: Option<String>,
+}
+
+/// `sidequest export`.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The collection.
+    pub(crate) collection: String,
+    /// The file; without one, stdout.
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) transfer: Transfer,
+}
+
+/// What `import` and `export` have in common.
+#[derive(Debug, Args)]
+pub(crate) struct Transfer {
+    /// Where the server is.
+    #[arg(long, env = "SIDEQUEST_URL", value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Lines are revisions, each with its number and times: a whole history.
+    #[arg(long)]
+    pub(crate) revisions: bool,
+    /// Form of the lines; without it, what the file's name ends in, and NDJSON.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<LineFormat>,
+}
+
+/// Form of the lines of an import or export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LineFormat {
+    Ndjson,
+    Csv,
 }
 
 /// `sidequest serve`.
@@ -263,6 +366,11 @@ pub(crate) struct Settings {
         help_heading = "Answers"
     )]
     pub(crate) request_timeout: Option<Span>,
+    /// Answer what reads, and refuse what writes.
+    #[arg(long, env = "SIDEQUEST_READ_ONLY", help_heading = "Answers")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    #[arg(value_parser = BoolishValueParser::new(), value_name = "BOOL", action = ArgAction::Set)]
+    pub(crate) read_only: Option<bool>,
     /// Requests in flight at most, each until the end of its body; more are answered 503.
     #[arg(
         long,

@@ -3,6 +3,10 @@
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod db;
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod load;
+pub(crate) mod migrate;
 pub(crate) mod postgres;
 pub(crate) mod reference;
 pub(crate) mod serve;

@@ -3,6 +3,7 @@
 //! The only place that reads the environment and the only one that knows a default. `parts` makes the parts'
 //! own `Config`s out of the result, so nothing further down has a default or looks around.
 
+pub(crate) mod load;
 pub(crate) mod parts;
 pub(crate) mod shown;
 pub(crate) mod telemetry;
@@ -26,6 +27,8 @@ use crate::{
 
 const LISTEN: &str = "127.0.0.1:8080";
 pub(crate) const ADMIN: &str = "127.0.0.1:9090";
+/// Where `import` and `export` look for a server.
+pub(crate) const URL: &str = "http://127.0.0.1:8080";
 const REQUEST_TIMEOUT: &str = "10s";
 const DRAIN_MAX: &str = "30s";
 /// Two connections full of streams, with answers of some 60 kB: about 120 MB at worst.
@@ -42,6 +45,7 @@ pub(crate) fn defaults() -> Vec<(&'static str, String)> {
     vec![
         ("listen", LISTEN.to_owned()),
         ("admin", ADMIN.to_owned()),
+        ("url", URL.to_owned()),
         (
             "data",
             "~/.local/share/sidequest, of root /var/lib/sidequest".to_owned(),
@@ -75,6 +79,7 @@ pub(crate) struct Config {
     pub(crate) pool: Option<u32>,
     pub(crate) strategy: Strategy,
     pub(crate) cache: bool,
+    pub(crate) read_only: bool,
     pub(crate) request_timeout: Duration,
     pub(crate) in_flight_max: u32,
     pub(crate) drain_max: Duration,
@@ -223,6 +228,7 @@ impl Config {
             pool: settings.pool,
             strategy: settings.strategy.unwrap_or(Strategy::Auto),
             cache: !settings.no_cache.unwrap_or(false),
+            read_only: settings.read_only.unwrap_or(false),
             request_timeout: settings
                 .request_timeout
                 .unwrap_or_else(|| span(REQUEST_TIMEOUT))
@@ -337,6 +343,7 @@ impl Settings {
             pool,
             strategy,
             no_cache,
+            read_only,
             request_timeout,
             in_flight_max,
             drain_max,
@@ -366,6 +373,7 @@ impl Settings {
             pool: pool.or(other.pool),
             strategy: strategy.or(other.strategy),
             no_cache: no_cache.or(other.no_cache),
+            read_only: read_only.or(other.read_only),
             request_timeout: request_timeout.or(other.request_timeout),
             in_flight_max: in_flight_max.or(other.in_flight_max),
             drain_max: drain_max.or(other.drain_max),
@@ -390,6 +398,12 @@ pub(crate) fn placed(
     environment: &Environment,
 ) -> Result<BTreeMap<String, embedded::External>, Failure> {
     layered(options, &environment.databases, &[])
+}
+
+/// The databases that `migrate` may make tables in: by option alone. A variable says where a database is, not that
+/// it is ours to change.
+pub(crate) fn owned(options: &[Named]) -> Result<BTreeMap<String, embedded::External>, Failure> {
+    layered(options, &[], &[])
 }
 
 fn layered(

@@ -58,6 +58,18 @@ impl Console {
     }
 }
 
+/// The same for work whose length nobody knows: how much is done, and how fast.
+pub(crate) fn counter(title: &str) -> Progress {
+    let bar = io::stderr().is_terminal().then(|| {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_style(counter_style());
+        bar.enable_steady_tick(Duration::from_millis(100));
+        bar.set_message(title.to_owned());
+        bar
+    });
+    Progress { bar }
+}
+
 /// Work under way, as the user sees it. Gone from the screen when dropped.
 #[derive(Debug)]
 pub(crate) struct Progress {
@@ -94,6 +106,13 @@ pub(crate) fn result_bytes(bytes: &[u8]) {
     let mut out = io::stdout().lock();
     let _ = out.write_all(bytes);
     let _ = out.flush();
+}
+
+/// A part of a long result. That the reader went away is told, so that the work can end.
+pub(crate) fn result_part(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
 }
 
 /// Faults, already laid out for reading.
@@ -145,6 +164,11 @@ pub(crate) fn log_colours() -> bool {
 
 fn to_stderr(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+fn counter_style() -> ProgressStyle {
+    ProgressStyle::with_template("{msg:32!} {spinner} {bytes:>10} {bytes_per_sec:>12}")
+        .expect("the template is a constant that a test has rendered")
 }
 
 fn bar_style() -> ProgressStyle {

@@ -25,6 +25,7 @@ const DEPTH_MAX: usize = 8;
 #[include = "*.toml"]
 #[include = "*.sql"]
 #[include = "*.zst"]
+#[exclude = "as-posted/*"]
 struct Demo;
 
 /// Where a model's files are.

@@ -15,11 +15,13 @@ pub(crate) enum Exit {
     Listen,
     Cut,
     Install,
+    Unanswered,
+    Refused,
 }
 
 impl Exit {
     /// All of them, in the order of the reference.
-    pub(crate) const ALL: [Exit; 8] = [
+    pub(crate) const ALL: [Exit; 10] = [
         Exit::Fine,
         Exit::Bug,
         Exit::Usage,
@@ -28,6 +30,8 @@ impl Exit {
         Exit::Listen,
         Exit::Cut,
         Exit::Install,
+        Exit::Unanswered,
+        Exit::Refused,
     ];
 
     /// The number that the shell sees.
@@ -41,6 +45,8 @@ impl Exit {
             Exit::Listen => 5,
             Exit::Cut => 6,
             Exit::Install => 7,
+            Exit::Unanswered => 8,
+            Exit::Refused => 9,
         }
     }
 
@@ -56,7 +62,13 @@ impl Exit {
             Exit::Cut => {
                 "Stopped while requests were in flight: `--drain-max` was over, or a second signal came."
             }
+            Exit::Unanswered => {
+                "`sidequest load` had no request answered well, a check failed, or `--fail-fast` ended it."
+            }
             Exit::Install => "`sidequest db install` could not download or unpack PostgreSQL.",
+            Exit::Refused => {
+                "The server of `import` or `export` cannot be reached, refused what was asked, or broke off."
+            }
         }
     }
 

@@ -8,6 +8,7 @@ mod config;
 mod console;
 mod declaration;
 mod exit;
+mod remote;
 mod shutdown;
 mod watching;
 
@@ -53,8 +54,12 @@ fn run(line: CommandLine) -> Result<Exit, Failure> {
             Ok(Exit::Fine)
         }
         Some(Command::Serve(serve)) => command::serve::run(*serve),
+        Some(Command::Load(load)) => command::load::run(*load),
         Some(Command::Check(check)) => command::check::run(check),
         Some(Command::Traces(traces)) => command::traces::run(traces),
+        Some(Command::Migrate(migrate)) => command::migrate::run(migrate),
+        Some(Command::Import(import)) => command::import::run(&import),
+        Some(Command::Export(export)) => command::export::run(&export),
         Some(Command::Schema) => command::reference::schema(),
         Some(Command::Db { action }) => command::db::run(action),
         Some(Command::Completions { shell }) => command::completions::run(shell),

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::{Statement, error::ErrorPosition};
 
 use self::subject::Subject;
-use crate::{error::Error, open::Store, pool::Lease};
+use crate::{error::Error, migration, open::Store, pool::Lease};
 
 /// Something that a database says of the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +86,11 @@ async fn look(store: &Store, model: &Model, deadline: Instant, depth: Depth) -> 
             missing,
             findings: Vec::new(),
         };
+        if let Err(error) = desk.migration(model, index).await {
+            desk.fail(&format!("database `{}`", database.name), chain(&error), None);
+            findings.append(&mut desk.findings);
+            continue;
+        }
         for subject in &subjects {
             // What goes wrong with the connection goes wrong for all that is left.
             if let Err(error) = desk.look_at(subject, depth).await {
@@ -108,6 +113,52 @@ struct Desk {
 }
 
 impl Desk {
+    /// Whether the tables of revisions are there, as the model has them.
+    async fn migration(&mut self, model: &Model, index: usize) -> Result<(), Error> {
+        self.lease.busy = true;
+        let engine = self.lease.pool().caps().engine;
+        let looked = timeout_at(
+            self.deadline,
+            migration::of(self.lease.client(), model, index, engine),
+        )
+        .await;
+        let Ok(plan) = looked else {
+            return Err(Error::Deadline {
+                database: self.lease.pool().database().to_owned(),
+                what: "a look at the tables of revisions".to_owned(),
+            });
+        };
+        self.lease.busy = false;
+        let plan = plan?;
+        for problem in plan.problems {
+            self.fail("tables of revisions", problem, None);
+        }
+        let lacks: Vec<&str> = plan.steps.iter().map(|step| step.about.as_str()).collect();
+        if !lacks.is_empty() {
+            let hint = format!(
+                "`sidequest migrate MODEL --database {}=..` makes them in a database that Sidequest may own; \
+                 --dry-run shows how",
+                plan.database
+            );
+            self.fail(
+                "tables of revisions",
+                format!("it lacks {}", lacks.join("; ")),
+                Some(hint),
+            );
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, what: &str, message: String, hint: Option<String>) {
+        self.findings.push(Finding {
+            severity: Severity::Error,
+            database: self.lease.pool().database().to_owned(),
+            what: what.to_owned(),
+            message,
+            hint,
+        });
+    }
+
     async fn look_at(&mut self, subject: &Subject<'_>, depth: Depth) -> Result<(), Error> {
         let Some(plain) = self.prepare(subject, &subject.plain).await? else {
             return Ok(());

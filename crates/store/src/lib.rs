@@ -5,13 +5,20 @@
 
 pub mod check;
 pub mod config;
+pub mod content;
 pub mod error;
+pub mod export;
 pub mod id;
+pub mod import;
+pub mod latest;
 pub mod metric;
+pub mod migration;
 pub mod open;
 pub mod pool;
 pub mod query;
 pub mod record;
+pub mod revision;
 pub mod seed;
 pub mod statistics;
 pub mod value;
+pub mod version;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use model::{
     collection::Collection,
     expression::{quote, quote_path},
@@ -34,6 +35,8 @@ pub struct List {
     pub after: Option<Place>,
     /// At most so many.
     pub limit: usize,
+    /// As they were known at this instant; only for a collection that is kept in revisions.
+    pub as_of: Option<Timestamp>,
 }
 
 /// A column and a direction.
@@ -59,6 +62,8 @@ pub struct Place {
 pub struct Record {
     /// Its key in canonical text.
     pub key: Arc<str>,
+    /// The revision that is shown; none where the collection keeps none.
+    pub revision: Option<i32>,
     /// Where it stands in its list.
     pub place: Place,
     /// Its columns as JSON members, `"year":1999,"seats":55`; empty where none was asked for.
@@ -73,6 +78,7 @@ pub async fn list(
     deadline: Instant,
 ) -> Result<Vec<Record>, Error> {
     let statement = Statement::new(collection, list);
+    let instant = list.as_of.map(|instant| instant.to_string());
     let ids = list.ids.as_deref().map(Ids);
     let limit = i64::try_from(list.limit).unwrap_or(i64::MAX);
     let mut parameters: Vec<&(dyn ToSql + Sync)> = Vec::new();
@@ -81,6 +87,9 @@ pub async fn list(
     }
     parameters.extend(statement.values.iter().map(|value| value as &(dyn ToSql + Sync)));
     parameters.push(&limit);
+    if let Some(instant) = &instant {
+        parameters.push(instant);
+    }
     let sql: Arc<str> = statement.sql.into();
     let run = Run {
         what: &collection.name,
@@ -102,7 +111,19 @@ pub async fn get(
     key: &str,
     deadline: Instant,
 ) -> Result<Option<Record>, Error> {
+    get_as_of(pool, collection, key, None, deadline).await
+}
+
+/// The same, as it was known at an instant; only for a collection that is kept in revisions.
+pub async fn get_as_of(
+    pool: &Pool,
+    collection: &Collection,
+    key: &str,
+    as_of: Option<Timestamp>,
+    deadline: Instant,
+) -> Result<Option<Record>, Error> {
     let one = List {
+        as_of,
         columns: (0..collection.columns.len()).collect(),
         filters: Vec::new(),
         ids: Some(vec![key.into()]),
@@ -116,7 +137,11 @@ pub async fn get(
 /// The statement of many records by key: `$1` is the list. For a batch of requests.
 pub fn by_keys(collection: &Collection, columns: &[usize]) -> String {
     let key = quote(collection.key_name());
-    format!("{} where {key} = any($1)", select(collection, columns, None))
+    let from = quote_path(&collection.table);
+    format!(
+        "{} where {key} = any($1)",
+        select(collection, columns, None, &from)
+    )
 }
 
 /// Reads a row of [`list`] or [`by_keys`].
@@ -136,7 +161,7 @@ pub fn read(pool: &Pool, collection: &Collection, columns: &[usize], row: &Row) 
         }
         value::write_text(&column.name, &mut members);
         members.push(b':');
-        if !value::write_json(column.kind, raw(row, at + 2), &mut members) {
+        if !value::write_json(column.kind, raw(row, at + 3), &mut members) {
             return Err(malformed(format!(
                 "column `{}` is not of type {}",
                 column.name,
@@ -150,6 +175,7 @@ pub fn read(pool: &Pool, collection: &Collection, columns: &[usize], row: &Row) 
     };
     Ok(Record {
         key: key.into(),
+        revision: row.get(2),
         place,
         members,
     })
@@ -197,7 +223,16 @@ impl Statement {
                 }
             });
         }
-        let mut sql = select(collection, &list.columns, list.sort);
+        let limit = first + values.len() + 1;
+        let from = match list.as_of {
+            // A collection that keeps no revisions has but its present.
+            Some(_) => collection
+                .as_of(&format!("${}::text::timestamptz", limit + 1))
+                .map(|rows| format!("({rows}) r")),
+            None => None,
+        };
+        let from = from.unwrap_or_else(|| quote_path(&collection.table));
+        let mut sql = select(collection, &list.columns, list.sort, &from);
         if !conditions.is_empty() {
             sql.push_str(" where ");
             sql.push_str(&conditions.join(" and "));
@@ -207,7 +242,7 @@ impl Statement {
             let direction = if sort.descending { "desc" } else { "asc" };
             sql.push_str(&format!("{} {direction} nulls last, ", sort.name(collection)));
         }
-        sql.push_str(&format!("{key} limit ${}", first + values.len() + 1));
+        sql.push_str(&format!("{key} limit ${limit}"));
         Statement { sql, values }
     }
 }
@@ -225,17 +260,24 @@ fn cast(collection: &Collection, column: usize) -> String {
     format!("{}::{}", quote(&column.name), column.kind.name())
 }
 
-/// Key and sort value as text, then the columns, cast to what the model says.
-fn select(collection: &Collection, columns: &[usize], sort: Option<Sort>) -> String {
+/// Key and sort value as text and the revision, then the columns, cast to what the model says.
+fn select(collection: &Collection, columns: &[usize], sort: Option<Sort>, from: &str) -> String {
     let place = match sort {
         Some(sort) => format!("{}::text", sort.name(collection)),
         None => "null::text".to_owned(),
     };
-    let mut sql = format!("select {}::text, {place}", cast(collection, collection.key));
+    let revision = match collection.revisions {
+        Some(_) => "revision",
+        None => "null::int4",
+    };
+    let mut sql = format!(
+        "select {}::text, {place}, {revision}",
+        cast(collection, collection.key)
+    );
     for column in columns {
         sql.push_str(", ");
         sql.push_str(&cast(collection, *column));
     }
-    sql.push_str(&format!(" from {}", quote_path(&collection.table)));
+    sql.push_str(&format!(" from {from}"));
     sql
 }

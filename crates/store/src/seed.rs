@@ -4,7 +4,7 @@
 //! A database that the user brought is never touched: [`check`](crate::check) says what it lacks.
 
 mod copy;
-mod csv;
+pub mod csv;
 mod file;
 mod insert;
 
@@ -23,7 +23,10 @@ use tokio::time::Instant;
 use tokio_postgres::Client;
 
 use self::file::Chunks;
-use crate::error::Error;
+use crate::{
+    error::Error,
+    migration::{self, Step, Steps},
+};
 
 /// A file of rows, as it lies there: compressed if its name says so.
 pub struct Opened {
@@ -86,16 +89,17 @@ pub async fn seed(
     progress: &dyn Fn(Progress<'_>),
 ) -> Result<Vec<Seeded>, Error> {
     let mut seeded = Vec::new();
-    for database in &model.databases {
+    for (index, database) in model.databases.iter().enumerate() {
         let Some(seed) = &database.seed else { continue };
         if !databases.is_ours(&database.name) {
             continue;
         }
-        let way = Way::of(databases.caps(&database.name));
+        let caps = databases.caps(&database.name);
         let job = Job {
             database: &database.name,
             seed,
-            way,
+            steps: migration::whole(model, index, caps.engine),
+            way: Way::of(caps),
             files,
             progress,
         };
@@ -110,6 +114,8 @@ pub struct Job<'a> {
     pub database: &'a str,
     /// With what.
     pub seed: &'a Seed,
+    /// The tables of its collections that are kept in revisions.
+    pub steps: Steps,
     /// How.
     pub way: Way,
     /// Where the rows are.
@@ -168,6 +174,7 @@ impl Job<'_> {
 
     async fn fill(&self, client: &Client) -> Result<Vec<(String, u64)>, Error> {
         self.script(client, &self.seed.schema).await?;
+        self.steps(client, &self.steps.tables).await?;
         let mut tables = Vec::new();
         for (table, file) in &self.seed.load {
             let rows = self.load(client, table, file).await?;
@@ -176,6 +183,8 @@ impl Job<'_> {
         if let Some(finish) = &self.seed.finish {
             self.script(client, finish).await?;
         }
+        // After all rows: an index that is built is smaller and sooner there than one that grew.
+        self.steps(client, &self.steps.indexes).await?;
         self.execute(client, "the end of a transaction", "commit").await?;
         Ok(tables)
     }
@@ -207,11 +216,17 @@ impl Job<'_> {
     /// What a fresh table lacks until some vacuum comes along, at the cost of the first requests. Not
     /// needed, so a failure is only told.
     async fn settle(&self, client: &Client, tables: &[(String, u64)]) {
-        for (table, _) in tables {
-            if let Err(error) = client
-                .batch_execute(&format!("vacuum (analyze) {}", quote_path(table)))
+        let loaded = tables.iter().map(|(table, _)| quote_path(table));
+        for table in loaded.chain(self.steps.names.iter().cloned()) {
+            // A temporary table, from which rows went elsewhere, is gone by now.
+            let gone = client
+                .query_one("select pg_catalog.to_regclass($1) is null", &[&table])
                 .await
-            {
+                .is_ok_and(|row| row.get(0));
+            if gone {
+                continue;
+            }
+            if let Err(error) = client.batch_execute(&format!("vacuum (analyze) {table}")).await {
                 tracing::warn!(database = self.database, table, %error, "a loaded table was not vacuumed");
             }
         }
@@ -227,6 +242,13 @@ impl Job<'_> {
 
     async fn script(&self, client: &Client, sql: &Sql) -> Result<(), Error> {
         self.execute(client, &format!("`{}`", sql.file), &sql.text).await
+    }
+
+    async fn steps(&self, client: &Client, steps: &[Step]) -> Result<(), Error> {
+        for step in steps {
+            self.execute(client, &step.about, &step.sql).await?;
+        }
+        Ok(())
     }
 
     async fn execute(&self, client: &Client, what: &str, sql: &str) -> Result<(), Error> {

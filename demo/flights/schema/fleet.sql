@@ -1,16 +1,16 @@
 -- Text that is sorted or compared is collated "C" here, so that no statement depends on the database's locale.
 
-create table aircraft (             -- every tail number that flew; nulls where the registry does not know it
-    tailnum      text collate "C" primary key,
+create temporary table aircraft_registered (    -- becomes first revisions in fleet-finish.sql
+    tailnum      text,              -- every one that flew; nulls where the registry does not know it
     year         int2,              -- built
-    type         text collate "C",
-    manufacturer text collate "C",
-    model        text collate "C",
+    type         text,
+    manufacturer text,
+    model        text,
     engines      int2,
     seats        int2,
     speed        int2,              -- cruising, mph; known of 23
-    engine       text collate "C"
-);
+    engine       text
+) on commit drop;
 
 create table airlines (
     carrier      text collate "C" primary key,

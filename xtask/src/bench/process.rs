@@ -1,7 +1,6 @@
 //! The server under measurement: started, waited for, its CPU time read from /proc, and ended by its pid whatever happens.
 
 use std::{
-    fs,
     net::SocketAddr,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -14,6 +13,8 @@ use tokio::{
     net::TcpStream,
     time::sleep,
 };
+
+use super::usage::{Stat, in_time, stats};
 
 /// Filling the databases for the first time is included.
 const READY_MAX: Duration = Duration::from_secs(120);
@@ -32,16 +33,6 @@ pub(crate) struct Server {
 pub(crate) struct Cpu {
     pub(crate) server: Duration,
     pub(crate) postgres: Duration,
-}
-
-/// The fields of /proc/PID/stat that are wanted here.
-struct Stat {
-    pid: u32,
-    parent: u32,
-    name: String,
-    own_ticks: u64,
-    /// Of children that ended and were waited for.
-    ended_ticks: u64,
 }
 
 impl Server {
@@ -159,39 +150,4 @@ async fn is_ready(admin: SocketAddr) -> bool {
         std::io::Result::Ok(answer)
     };
     matches!(tokio::time::timeout(Duration::from_secs(2), ask).await, Ok(Ok(answer)) if answer.starts_with(b"HTTP/1.1 200"))
-}
-
-fn stats() -> anyhow::Result<Vec<Stat>> {
-    let mut stats = Vec::new();
-    for entry in fs::read_dir("/proc").context("read /proc, which this benchmark needs")? {
-        let entry = entry?;
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        // A process may end between the listing and here.
-        if let Ok(text) = fs::read_to_string(entry.path().join("stat"))
-            && let Some(stat) = parse(pid, &text)
-        {
-            stats.push(stat);
-        }
-    }
-    Ok(stats)
-}
-
-/// `PID (name) state ppid ...`: the name may hold blanks and parentheses, so what follows begins at the last one.
-fn parse(pid: u32, text: &str) -> Option<Stat> {
-    let (begin, end) = (text.find('(')?, text.rfind(')')?);
-    let fields: Vec<&str> = text[end + 1..].split_whitespace().collect();
-    let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
-    Some(Stat {
-        pid,
-        parent: u32::try_from(number(4)?).ok()?,
-        name: text[begin + 1..end].to_owned(),
-        own_ticks: number(14)? + number(15)?,
-        ended_ticks: number(16)? + number(17)?,
-    })
-}
-
-fn in_time(ticks: u64) -> Duration {
-    Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second().max(1))
 }

@@ -4,11 +4,14 @@ use std::{fmt::Write as _, fs, time::Duration};
 
 use anyhow::Context as _;
 
-use super::{EACH_POOL, Options, Turn};
-use crate::workspace::{output, root, say};
+use super::{
+    EACH_POOL, Options, Turn,
+    machine::{self, Machine, machine},
+};
+use crate::workspace::{root, say};
 
 /// A turn, as it is shown while the run goes on.
-pub(crate) fn line(turn: &Turn) -> String {
+pub(crate) fn turn_line(turn: &Turn) -> String {
     format!(
         "round {:>2} {:8} wall {:>9} first body {:>9} p50 {:>9} p99 {:>9} postgres {:>9} own {:>9} {:>6.1} MB",
         turn.round,
@@ -41,15 +44,22 @@ pub(crate) fn write(
         return Ok(());
     }
     let machine = machine();
-    let day = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
-    let directory = root()
-        .join("benchsuite/runs")
-        .join(format!("{day}-{}-{}", machine.slug, options.engine));
-    fs::create_dir_all(&directory).with_context(|| format!("create {}", directory.display()))?;
     let page = page(options, &machine, &table, answers, objects);
+    keep(
+        &format!("{}-{}", machine.slug, options.engine),
+        &page,
+        &csv(turns),
+    )
+}
+
+/// Writes `benchsuite/runs/<date>-<name>/`.
+pub(super) fn keep(name: &str, page: &str, raw: &str) -> anyhow::Result<()> {
+    let day = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
+    let directory = root().join("benchsuite/runs").join(format!("{day}-{name}"));
+    fs::create_dir_all(&directory).with_context(|| format!("create {}", directory.display()))?;
     fs::write(directory.join("README.md"), page)
         .with_context(|| format!("write into {}", directory.display()))?;
-    fs::write(directory.join("raw.csv"), csv(turns))
+    fs::write(directory.join("raw.csv"), raw)
         .with_context(|| format!("write into {}", directory.display()))?;
     say(format_args!("wrote {}", directory.display()));
     Ok(())
@@ -146,42 +156,7 @@ fn csv(turns: &[Turn]) -> String {
     text
 }
 
-/// Where it was measured.
-struct Machine {
-    /// For the directory's name.
-    slug: String,
-    description: String,
-}
-
-fn machine() -> Machine {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let cpu = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown CPU".to_owned());
-    let memory = field("/proc/meminfo", "MemTotal").unwrap_or_else(|| "unknown memory".to_owned());
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    Machine {
-        slug: format!("{cores}-cores"),
-        description: format!("{cores} cores ({cpu}), {memory}, Linux {}", kernel.trim()),
-    }
-}
-
-fn field(file: &str, name: &str) -> Option<String> {
-    let text = fs::read_to_string(file).ok()?;
-    let line = text.lines().find(|line| line.starts_with(name))?;
-    Some(line.split_once(':')?.1.trim().to_owned())
-}
-
 fn page(options: &Options, machine: &Machine, table: &str, answers: &str, objects: usize) -> String {
-    let line = |program: &str, arguments: &[&str]| {
-        output(
-            std::process::Command::new(program)
-                .args(arguments)
-                .current_dir(root()),
-        )
-        .map_or_else(
-            |_| "unknown".to_owned(),
-            |text| String::from_utf8_lossy(&text).trim().to_owned(),
-        )
-    };
     let model = options
         .model
         .as_ref()
@@ -213,8 +188,8 @@ fn page(options: &Options, machine: &Machine, table: &str, answers: &str, object
         by = options.by,
         rounds = options.rounds,
         description = machine.description,
-        commit = line("git", &["describe", "--always", "--dirty"]),
-        rustc = line("rustc", &["--version"]),
+        commit = machine::line("git", &["describe", "--always", "--dirty"]),
+        rustc = machine::line("rustc", &["--version"]),
         engine = options.engine,
     )
 }

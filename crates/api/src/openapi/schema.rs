@@ -12,18 +12,27 @@ use serde_json::{Map, Value, json};
 
 use crate::problem;
 
+mod kept;
+
 /// All named schemas.
 pub(super) fn all(model: &Model) -> Value {
     let mut schemas = Map::new();
     schemas.insert("Problem".into(), problem_document());
     schemas.insert("Field".into(), json!({ "type": "string", "enum": fields(model) }));
     for collection in &model.collections {
-        schemas.insert(collection.name.clone(), record(collection, true));
-        let item = record(collection, false);
-        schemas.insert(format!("{}.page", collection.name), page(&item));
+        schemas.insert(collection.name.clone(), kept::shown(collection));
+        let item = kept::listed(collection);
+        if collection.revisions.is_some() {
+            schemas.insert(format!("{}.page", collection.name), kept::page(&item));
+            kept::schemas(collection, &item, &mut schemas);
+        } else {
+            schemas.insert(format!("{}.page", collection.name), page(&item));
+        }
     }
+    schemas.insert("Difference".into(), kept::difference());
+    schemas.insert("Imported".into(), kept::imported());
     let analysis = analysis(model);
-    let mut object = record(model.objects(), false);
+    let mut object = kept::listed(model.objects());
     if let (Some(all), Some(sections)) = (
         object["properties"].as_object_mut(),
         analysis["properties"].as_object(),
@@ -93,6 +102,16 @@ pub(super) fn column_names(collection: &Collection) -> Value {
         names.push("id");
     }
     json!({ "type": "string", "enum": names })
+}
+
+/// The number of a revision.
+pub(super) fn revision() -> Value {
+    json!({ "type": "integer", "minimum": 1, "maximum": i32::MAX })
+}
+
+/// A key in a body.
+pub(super) fn body_key(collection: &Collection) -> Value {
+    kept::key(collection)
 }
 
 fn value(kind: Type) -> Value {
@@ -368,6 +387,25 @@ fn problem_document() -> Value {
             "status": { "type": "integer", "minimum": 400, "maximum": 599 },
             "detail": { "type": "string", "description": "What is wrong with this request." },
             "hint": { "type": "string", "description": "What to do next." },
+            "errors": {
+                "type": "array",
+                "description": "All that is wrong with the body, or its first faults.",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "place": { "type": "integer", "minimum": 0, "description": "Of a bulk write: which change." },
+                        "line": { "type": "integer", "minimum": 1, "description": "Of an import: which line." },
+                        "field": { "type": "string", "description": "The column; empty where it is the record as a whole." },
+                        "problem": { "type": "string" },
+                        "given": { "type": "string", "description": "What was given, as JSON, shortened." },
+                    },
+                    "required": ["field", "problem"],
+                    "additionalProperties": false,
+                },
+            },
+            "errors_total": { "type": "integer", "minimum": 1, "description": "How many there are in all." },
+            "current": { "type": ["object", "null"], "description": "The revision that is in the way." },
+            "place": { "type": "integer", "minimum": 0, "description": "Of a bulk write: which change was refused." },
             "instance": { "type": "string", "description": "The request's id, as in `x-request-id` and in the log." },
         },
         "required": ["type", "title", "status", "detail"],

@@ -22,6 +22,16 @@ title = "Makers"
 database = "main"
 key = "id"
 columns = { id = "int4", founded = "date" }
+[collection.parts]
+title = "Parts"
+database = "main"
+revisions = true
+key = "id"
+object = "thing"
+time = "made"
+required = ["size"]
+bounds = { size = "1..9" }
+columns = { id = "int4", thing = "text", made = "timestamptz", size = "int4" }
 [dataset.events]
 database = "main"
 sql = "select key, at, id, kind, size from events where key = any($1) order by key, at, id"
@@ -68,6 +78,7 @@ fn limits() -> Limits {
         page_limit_max: 1000,
         ids_max: 1000,
         fields_max: 100,
+        read_only: false,
     }
 }
 
@@ -149,6 +160,46 @@ fn what_the_model_declares_is_described() {
             "/paths/~1api~1v1~1objects~1{{id}}/get/responses/{status}"
         ));
     }
+}
+
+#[test]
+fn what_can_be_written_is_described() {
+    let methods = |document: &Value, path: &str| -> Vec<String> {
+        let path = document["paths"][path].as_object();
+        path.map(|methods| methods.keys().cloned().collect())
+            .unwrap_or_default()
+    };
+    let writing = document(&model(), &limits());
+    assert_eq!(
+        methods(&writing, "/api/v1/parts/{key}"),
+        ["get", "put", "patch", "delete"]
+    );
+    assert_eq!(methods(&writing, "/api/v1/parts/bulk"), ["post"]);
+    assert_eq!(methods(&writing, "/api/v1/makers/{key}"), ["get"]);
+    assert_eq!(methods(&writing, "/api/v1/objects/{id}"), ["get"]);
+    assert!(methods(&writing, "/api/v1/makers/{key}/revisions").is_empty());
+    let body = &writing["components"]["schemas"]["parts.written_record"];
+    assert_eq!(body["required"], serde_json::json!(["made", "size"]));
+    assert_eq!(body["properties"]["size"]["maximum"], 9);
+    assert_eq!(
+        body["properties"]["thing"]["type"],
+        serde_json::json!(["string", "null"])
+    );
+    for status in [
+        "200", "201", "400", "404", "408", "412", "413", "415", "422", "428",
+    ] {
+        let answers = &writing["paths"]["/api/v1/parts/{key}"]["put"]["responses"];
+        assert!(!answers[status].is_null(), "{status}");
+    }
+    let reading = document(
+        &model(),
+        &Limits {
+            read_only: true,
+            ..limits()
+        },
+    );
+    assert_eq!(methods(&reading, "/api/v1/parts/{key}"), ["get"]);
+    assert_eq!(methods(&reading, "/api/v1/parts/{key}/revisions"), ["get"]);
 }
 
 #[test]

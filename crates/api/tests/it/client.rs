@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::{body::Incoming, client::conn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
@@ -36,16 +36,48 @@ pub(crate) async fn get(at: SocketAddr, path: &str) -> Answer {
     ask(at, Request::get(path)).await
 }
 
-/// One request on an HTTP/1 connection of its own.
+/// One request without a body on an HTTP/1 connection of its own.
 pub(crate) async fn ask(at: SocketAddr, request: http::request::Builder) -> Answer {
+    tell(at, request, Empty::<Bytes>::new()).await
+}
+
+/// `PUT /path` with headers and a JSON body.
+pub(crate) async fn write(at: SocketAddr, what: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+    send(
+        at,
+        what,
+        &[headers, &[("content-type", "application/json")]].concat(),
+        body.to_string(),
+    )
+    .await
+}
+
+/// The same with any body.
+pub(crate) async fn send(
+    at: SocketAddr,
+    what: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> Answer {
+    let (method, path) = what.split_once(' ').unwrap();
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    tell(at, request, Full::new(body.into())).await
+}
+
+/// One request on an HTTP/1 connection of its own.
+async fn tell<B>(at: SocketAddr, request: http::request::Builder, body: B) -> Answer
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: std::error::Error + Send + Sync,
+{
     let stream = TcpStream::connect(at).await.unwrap();
     let (mut sender, connection) = conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     let mut tasks = JoinSet::new();
     tasks.spawn(connection);
-    let request = request
-        .header("host", "localhost")
-        .body(Empty::<Bytes>::new())
-        .unwrap();
+    let request = request.header("host", "localhost").body(body).unwrap();
     whole(sender.send_request(request).await.unwrap()).await
 }
 

@@ -9,9 +9,13 @@ mod running;
 
 mod connections;
 mod drain;
+mod history;
 mod limits;
 mod lists;
 mod observe;
 mod refusals;
 mod stream;
 mod tls;
+mod transfers;
+mod writers;
+mod writes;

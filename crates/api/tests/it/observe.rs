@@ -155,8 +155,8 @@ async fn metrics_say_what_happened_in_both_formats() {
     );
     let text = get(server.admin, "/metrics").await.text();
     for line in [
-        "sidequest_http_requests_total{route=\"/api/v1/objects/{id}/analysis\",status=\"200\"} 1\n",
-        "sidequest_http_request_seconds_count{route=\"/api/v1/objects/{id}/analysis\"} 1\n",
+        "sidequest_http_requests_total{method=\"GET\",route=\"/api/v1/objects/{id}/analysis\",status=\"200\"} 1\n",
+        "sidequest_http_request_seconds_count{method=\"GET\",route=\"/api/v1/objects/{id}/analysis\"} 1\n",
         "sidequest_database_connections_max{database=\"main\"} 3\n",
         "sidequest_database_statement_seconds_count{database=\"main\",statement=\"events\"} 1\n",
         "sidequest_http_limit_max{limit=\"in_flight\"} 2000\n",

@@ -9,7 +9,7 @@ use api::{
     observe::Observe,
     server::{self, Server},
 };
-use embedded::{External, Supervisor, testing::TestServer};
+use embedded::{Databases, External, Supervisor, testing::TestServer};
 use model::{check::check, file::Files, model::Model};
 use store::open::Store;
 use telemetry::{
@@ -125,6 +125,11 @@ pub(crate) fn config() -> Config {
         url_bytes_max: 8 * 1024,
         header_bytes_max: 32 * 1024,
         body_bytes_max: 1024,
+        bulk_bytes_max: 1024 * 1024,
+        import_bytes_max: 16 * 1024 * 1024,
+        transfer_timeout: Duration::from_secs(60),
+        transfers_max: 1,
+        read_only: false,
         page_limit: 50,
         page_limit_max: 1000,
         compression: true,
@@ -136,7 +141,17 @@ pub(crate) async fn bind(config: Config) -> Option<(Result<Server, Error>, Arc<M
     let server = TestServer::shared().await?;
     let template = TEMPLATE.get_or_init(|| template(server)).await;
     let database = server.database_from(template).await;
-    let external = BTreeMap::from([("main".to_owned(), External::Url(database.url.clone()))]);
+    let model = checked(MODEL);
+    let databases = open(&database.url).await;
+    Some((bind_to(config, &model, databases).await, model))
+}
+
+fn checked(text: &'static str) -> Arc<Model> {
+    Arc::new(check(&Files::new([("model.toml", text)])).unwrap_or_else(|faults| panic!("{faults}")))
+}
+
+async fn open(url: &str) -> Arc<Databases> {
+    let external = BTreeMap::from([("main".to_owned(), External::Url(url.to_owned()))]);
     let embedded = embedded::Config {
         directory: PathBuf::from("/nonexistent"),
         engine: embedded::Engine::Auto,
@@ -148,18 +163,19 @@ pub(crate) async fn bind(config: Config) -> Option<(Result<Server, Error>, Arc<M
         supervisor: Supervisor::Direct,
         connect_timeout: Duration::from_secs(10),
     };
-    let model =
-        Arc::new(check(&Files::new([("model.toml", MODEL)])).unwrap_or_else(|faults| panic!("{faults}")));
-    let databases = Arc::new(embedded::open(&embedded, &["main".to_owned()]).await.unwrap());
+    Arc::new(embedded::open(&embedded, &["main".to_owned()]).await.unwrap())
+}
+
+async fn bind_to(config: Config, model: &Arc<Model>, databases: Arc<Databases>) -> Result<Server, Error> {
     let pool = store::config::Config {
         connections: 3,
         statement_timeout: None,
         wait_max: Duration::from_secs(20),
         connect_max: Duration::from_secs(10),
     };
-    let store = Arc::new(Store::new(&model, databases, vec![pool]));
+    let store = Arc::new(Store::new(model, databases, vec![pool]));
     let engine = Engine::new(
-        Arc::clone(&model),
+        Arc::clone(model),
         Arc::clone(&store),
         analysis::config::Config {
             strategy: Strategy::Fused,
@@ -170,10 +186,7 @@ pub(crate) async fn bind(config: Config) -> Option<(Result<Server, Error>, Arc<M
             keep_references: true,
         },
     );
-    Some((
-        server::bind(config, Arc::clone(&model), store, engine, observe()).await,
-        model,
-    ))
+    server::bind(config, Arc::clone(model), store, engine, observe()).await
 }
 
 /// Everything is kept, so that tests see it.
@@ -222,20 +235,86 @@ pub(crate) async fn start(change: impl FnOnce(&mut Config)) -> Option<Running> {
     let mut config = config();
     change(&mut config);
     let (server, model) = bind(config).await?;
-    let server = server.unwrap();
+    Some(run(server.unwrap(), model))
+}
+
+/// A running server of empty collections that are kept in revisions: parts, which are tracked, of boxes, and
+/// notes, whose keys are made.
+pub(crate) async fn start_kept(change: impl FnOnce(&mut Config)) -> Option<Running> {
+    let mut config = config();
+    change(&mut config);
+    let database = TestServer::shared().await?.database().await;
+    let connection = database.connect().await;
+    connection
+        .batch_execute(
+            "create table makers (id int4 primary key, name text); insert into makers values (1, 'one')",
+        )
+        .await
+        .unwrap();
+    let model = checked(KEPT);
+    let databases = open(&database.url).await;
+    let plan = store::migration::apply(&databases, &model, 0).await.unwrap();
+    assert_eq!(plan.problems, Vec::<String>::new());
+    let server = bind_to(config, &model, databases).await;
+    Some(run(server.unwrap(), model))
+}
+
+const KEPT: &str = r#"
+name = "kept"
+title = "Parts of boxes"
+object = "parts"
+[database.main]
+[collection.parts]
+title = "Parts"
+database = "main"
+revisions = true
+key = "id"
+object = "box"
+time = "at"
+required = ["box"]
+bounds = { size = "0..100000", name = "..20" }
+computed = { twice = "size * 2" }
+columns = { id = "int4", box = "text", at = "timestamptz", name = "text", size = "int4", twice = "int4", extra = "json" }
+[collection.notes]
+title = "Notes"
+database = "main"
+revisions = true
+key = "note"
+columns = { note = "uuid", text = "text" }
+[collection.words]
+title = "Words"
+database = "main"
+revisions = true
+key = "word"
+columns = { word = "text", real = "float8", day = "date", flag = "bool" }
+[collection.makers]
+title = "Makers"
+database = "main"
+key = "id"
+columns = { id = "int4", name = "text" }
+[[section]]
+name = "own"
+title = "Own"
+database = "main"
+sql = "select id as o, size from parts where id = any($1)"
+object = { o = "int4" }
+columns = { size = "int4" }
+"#;
+
+fn run(server: Server, model: Arc<Model>) -> Running {
     let addresses = server.addresses();
     let (stop, stopped) = oneshot::channel::<()>();
     #[expect(clippy::disallowed_methods, reason = "the test's end is its join")]
     let ended = tokio::spawn(server.run(async {
         let _ = stopped.await;
     }));
-    Some(Running {
+    Running {
         api: addresses.api,
         admin: addresses.admin.unwrap(),
         model,
         stop: Some(stop),
         ended,
-    })
+    }
 }
 
 impl Running {

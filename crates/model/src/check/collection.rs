@@ -3,7 +3,7 @@
 use super::{
     Named,
     columns::{Columns, Fit, KEY_HINT},
-    find, title,
+    find, revisions, title,
 };
 use crate::{collection::Collection, column::Type, declare, diagnostic::Report};
 
@@ -41,6 +41,7 @@ pub(super) fn check(
         .key
         .as_ref()
         .and_then(|key| columns.find_fitting(key, &fit, report));
+    let revisions = revisions::check(declared, &columns, key, report);
     let collection = Collection {
         name: declared.name.value.clone(),
         title: title(declared.title.as_ref(), &declared.name),
@@ -48,6 +49,7 @@ pub(super) fn check(
         table: declared.table.as_ref().unwrap_or(&declared.name).value.clone(),
         key: key?,
         columns: columns.list.into_iter().map(|column| column.column).collect(),
+        revisions,
     };
     (declared.sound && report.count() == before).then_some(collection)
 }

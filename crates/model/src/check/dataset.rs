@@ -105,13 +105,21 @@ fn draft<'a>(declared: &'a declare::Dataset, scope: &Scope, report: &mut Report)
     };
     let columns = Columns::new(&declared.columns, report);
     let order = order(declared, &columns, scope, report);
-    let sql = declared
-        .sql
-        .as_ref()
-        .and_then(|text| sql::select(text, parameters, report));
+    let sql = declared.sql.as_ref().and_then(|text| {
+        let marks = match of_objects {
+            Some(true) | None => sql::Marks::Of(scope, database),
+            Some(false) => sql::Marks::Nothing {
+                hint: "a reference is read as it is now: name the collection's table without braces",
+            },
+        };
+        sql::select(text, parameters, marks, report)
+    });
     let version = declared.version.as_ref().and_then(|text| {
         let hint = "a version is that of all rows: leave the parameter out";
-        sql::select(text, sql::Parameters::Nothing { hint }, report)
+        let marks = sql::Marks::Nothing {
+            hint: "a version is that of the present: name the collection's table without braces",
+        };
+        sql::select(text, sql::Parameters::Nothing { hint }, marks, report)
     });
     let time = declared
         .time

@@ -174,10 +174,10 @@ fn own(declared: &declare::Section, scope: &Scope, report: &mut Report) -> Optio
         };
         find(database, &named, report)
     });
-    let sql = declared
-        .sql
-        .as_ref()
-        .and_then(|text| sql::select(text, sql::Parameters::Ids, report));
+    let sql = declared.sql.as_ref().and_then(|text| {
+        let marks = sql::Marks::Of(scope, database);
+        sql::select(text, sql::Parameters::Ids, marks, report)
+    });
     if declared.object.len() != 1 && declared.sound {
         let message = "`object` names one column: the one that says whose a row is";
         report.fault(&declared.span, message, "write `object = { object = \"text\" }`");

@@ -8,12 +8,27 @@ mod tests;
 use std::ops::Range;
 
 use self::scan::{Scanned, scan};
+use super::Scope;
 use crate::{
+    collection::Collection,
     database::Sql,
     diagnostic::{Report, Text},
+    expression::{quote, quote_path},
     file::ROOT,
     near,
 };
+
+/// Which collections a statement may name in braces.
+#[derive(Clone, Copy)]
+pub(super) enum Marks<'a> {
+    /// Those of its database that are kept in revisions; none: the database is not known.
+    Of(&'a Scope<'a>, Option<usize>),
+    /// None.
+    Nothing {
+        /// What to do about one.
+        hint: &'static str,
+    },
+}
 
 /// The parameters that a statement may have.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,7 +45,12 @@ pub(super) enum Parameters {
 }
 
 /// One SELECT, without what closes it.
-pub(super) fn select(text: &Text, parameters: Parameters, report: &mut Report) -> Option<Sql> {
+pub(super) fn select(
+    text: &Text,
+    parameters: Parameters,
+    marks: Marks<'_>,
+    report: &mut Report,
+) -> Option<Sql> {
     let source = source(text, report)?;
     let before = report.count();
     let scanned = source.scan(report)?;
@@ -45,12 +65,84 @@ pub(super) fn select(text: &Text, parameters: Parameters, report: &mut Report) -
         source.fault(next, "a second statement begins here", hint, report);
     }
     source.check_parameters(&scanned, parameters, report);
-    // A comment after the last word could swallow what Sidequest puts behind the statement.
-    let text = source.sql[..scanned.end].to_owned();
-    (report.count() == before).then(|| Sql {
-        file: source.file.to_owned(),
-        text,
+    let marked = source.marked(&scanned, marks, report);
+    (report.count() == before).then(|| {
+        // A comment after the last word could swallow what Sidequest puts behind the statement.
+        let text = filled(&source.sql[..scanned.end], &marked, |collection| {
+            quote_path(&collection.table)
+        });
+        let mut reads: Vec<usize> = marked.iter().map(|mark| mark.index).collect();
+        reads.sort_unstable();
+        reads.dedup();
+        Sql {
+            file: source.file.to_owned(),
+            as_of: as_of(&source.sql[..scanned.end], &marked),
+            text,
+            reads,
+        }
     })
+}
+
+/// A collection in braces.
+struct Mark<'a> {
+    span: Range<usize>,
+    index: usize,
+    collection: &'a Collection,
+}
+
+/// The statement with what stands for each mark.
+fn filled(sql: &str, marks: &[Mark<'_>], name: impl Fn(&Collection) -> String) -> String {
+    let mut text = String::with_capacity(sql.len());
+    let mut at = 0;
+    for mark in marks {
+        text.push_str(&sql[at..mark.span.start]);
+        text.push_str(&name(mark.collection));
+        at = mark.span.end;
+    }
+    text.push_str(&sql[at..]);
+    text
+}
+
+/// The statement under names that hide the views: of what was known at `$2`. Inlined, so that each branch
+/// walks its index as the statement alone would.
+fn as_of(sql: &str, marks: &[Mark<'_>]) -> Option<String> {
+    let hidden = |collection: &Collection| quote(collection.table.rsplit('.').next().unwrap_or_default());
+    let mut known: Vec<String> = Vec::new();
+    for mark in marks {
+        let rows = mark.collection.as_of("$2")?;
+        let known_as = format!("{} as not materialized ({rows})", hidden(mark.collection));
+        if !known.contains(&known_as) {
+            known.push(known_as);
+        }
+    }
+    (!known.is_empty()).then(|| {
+        let sql = filled(sql, marks, hidden);
+        format!("with {}\nselect * from (\n{sql}\n) s", known.join(", "))
+    })
+}
+
+/// An expression over the columns of one row.
+pub(super) fn expression(text: &Text, report: &mut Report) -> Option<String> {
+    let source = source(text, report)?;
+    let before = report.count();
+    let scanned = source.scan(report)?;
+    if let Some((_, span)) = scanned.parameters.first() {
+        let hint = "it is computed from the record's own columns";
+        source.fault(span, "an expression has no parameters", hint, report);
+    }
+    if let Some(span) = scanned.marks.first() {
+        let hint = "it is computed from the record's own columns";
+        source.fault(span, "an expression reads no collection", hint, report);
+    }
+    if let Some(next) = &scanned.second_statement {
+        source.fault(
+            next,
+            "something comes after the expression",
+            "one expression, without a semicolon",
+            report,
+        );
+    }
+    (report.count() == before).then(|| source.sql[..scanned.end].to_owned())
 }
 
 /// Statements to run as they are.
@@ -69,6 +161,8 @@ pub(super) fn script(text: &Text, report: &mut Report) -> Option<Sql> {
     Some(Sql {
         file: source.file.to_owned(),
         text: source.sql.to_owned(),
+        as_of: None,
+        reads: Vec::new(),
     })
 }
 
@@ -130,6 +224,49 @@ impl Source<'_> {
                 None
             }
         }
+    }
+
+    /// The collections in braces, or faults.
+    fn marked<'s>(&self, scanned: &Scanned, marks: Marks<'s>, report: &mut Report) -> Vec<Mark<'s>> {
+        let mut marked = Vec::new();
+        for span in scanned.marks.iter().filter(|span| span.end <= scanned.end) {
+            let name = &self.sql[span.start + 1..span.end - 1];
+            let (scope, database) = match marks {
+                Marks::Of(scope, database) => (scope, database),
+                Marks::Nothing { hint } => {
+                    self.fault(span, "no collection in braces here", hint, report);
+                    continue;
+                }
+            };
+            let Some(index) = scope.collections.iter().position(|(known, _)| *known == name) else {
+                let hint = near::hint(name, scope.collections.iter().map(|(name, _)| *name));
+                let hint = hint.unwrap_or_else(|| "declare it as `[collection.NAME]`".to_owned());
+                self.fault(span, &format!("collection `{name}` is unknown"), hint, report);
+                continue;
+            };
+            // A faulty one has its own fault, as has an unknown database.
+            let (Some(collection), Some(database)) = (scope.collections[index].1, database) else {
+                continue;
+            };
+            if collection.revisions.is_none() {
+                let message = format!("collection `{name}` keeps no revisions");
+                let hint = "name its table without braces, or add `revisions = true` to the collection";
+                self.fault(span, &message, hint, report);
+            } else if collection.database != database {
+                let message = format!(
+                    "collection `{name}` is in database `{}`",
+                    scope.databases[collection.database]
+                );
+                self.fault(span, &message, "one statement reads one database", report);
+            } else {
+                marked.push(Mark {
+                    span: span.clone(),
+                    index,
+                    collection,
+                });
+            }
+        }
+        marked
     }
 
     fn check_parameters(&self, scanned: &Scanned, parameters: Parameters, report: &mut Report) {

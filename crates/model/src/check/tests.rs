@@ -156,6 +156,92 @@ fn databases_and_collections() {
 }
 
 #[test]
+fn revisions() {
+    let said = said(&[
+        ("revisions = true", "revisions = false"),
+        ("revisions = true", "revision = true"),
+        ("revisions = true", "revisions = \"yes\""),
+        (
+            "object = \"tailnum\"\ntime = \"done\"",
+            "object = \"tail\"\ntime = \"don\"",
+        ),
+        (
+            "object = \"tailnum\"\ntime = \"done\"",
+            "object = \"hours\"\ntime = \"id\"",
+        ),
+        ("object = \"tailnum\"\ntime = \"done\"", "time = \"done\""),
+        ("object = \"tailnum\"\ntime = \"done\"", "object = \"tailnum\""),
+        ("required = [\"tailnum\", \"hours\"]", "required = [\"tail\", 5]"),
+        ("hours = \"0..10000\"", "hour = \"0..10000\""),
+        ("hours = \"0..10000\"", "hours = \"0-10\""),
+        ("hours = \"0..10000\"", "hours = \"..\""),
+        ("hours = \"0..10000\"", "hours = \"10..0\""),
+        ("hours = \"0..10000\"", "id = \"1.5..\""),
+        ("hours = \"0..10000\"", "done = \"2013..2014\""),
+        ("mechanic = \"..40\"", "mechanic = \"-1..40\""),
+        ("mechanic = \"..40\"", "month = \"1..12\""),
+        ("date_part('month', done)::int2\"", "date_part('month, done)\""),
+        ("date_part('month', done)::int2\"", "1; drop table x\""),
+        ("date_part('month', done)::int2\"", "$1\""),
+        ("date_part('month', done)::int2\"", "(select 1 from {aircraft})\""),
+        ("computed = { month", "computed = { mont"),
+        ("computed = { month", "computed = { done"),
+        (
+            "month = \"int2\" }\n\n[dataset.weather]",
+            "month = \"int2\", author = \"text\", superseded_at = \"date\", Revision = \"int4\" }\n\n[dataset.weather]",
+        ),
+        (
+            "[collection.repairs]\n",
+            "[collection.repairs]\ntable = \"fleet.repairs_of_all_the_aircraft_that_ever_flew_from_new_york\"\n",
+        ),
+        ("key = \"tailnum\"\n", "key = \"tailnum\"\nrevisions = true\n"),
+        (
+            "key = \"tailnum\"\n",
+            "key = \"tailnum\"\ntime = \"year\"\nbounds = { year = \"1..\" }\n",
+        ),
+        // In braces.
+        (
+            "sql = \"sections/siblings.sql\"",
+            "sql = \"select tailnum as object, 'x' as year from {repairs} where tailnum = any($1) and '{nothing}' <> '' -- {none}\"",
+        ),
+        (
+            "sql = \"sections/siblings.sql\"",
+            "sql = \"select 1 from {repair} r, {aircraft} a, {repairs} where $1 is null\"",
+        ),
+        (
+            "sql = \"sections/flights.sql\"",
+            "sql = \"select 1 from {repairs} where $1 is null\"",
+        ),
+        (
+            "sql = \"select origin, time_hour, wind from weather\"",
+            "sql = \"select 1 from {repairs}\"",
+        ),
+        (
+            "version = \"select max(id) from flights\"",
+            "version = \"select 1 from {repairs}\"",
+        ),
+    ]);
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn collections_in_braces_become_views_or_what_was_known() {
+    let sql = "select r.tailnum as object from {repairs} r join {repairs} s using (id) where r.tailnum = any($1) -- x";
+    let files = edited("sql = \"sections/siblings.sql\"", &format!("sql = \"{sql}\""));
+    let model = match check(&files) {
+        Ok(model) => model,
+        Err(faults) => panic!("{faults}"),
+    };
+    let own = model.sections.iter().find_map(|section| match &section.kind {
+        crate::section::Kind::Own(own) => Some(own),
+        _ => None,
+    });
+    let sql = &own.unwrap().sql;
+    assert_eq!(sql.reads, [1]);
+    insta::assert_snapshot!(format!("{}\n\n{}", sql.text, sql.as_of.as_deref().unwrap()));
+}
+
+#[test]
 fn datasets() {
     let said = said(&[
         ("sql = \"sections/flights.sql\"", "sql = \"flights.sql\""),

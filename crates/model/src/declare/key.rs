@@ -127,6 +127,8 @@ pub enum Style {
     Sql,
     /// An integer and a unit: `250ms`.
     Duration,
+    /// Two numbers with two dots between them, either of which may be missing.
+    Bounds,
     /// A PostgreSQL type.
     Type,
     /// The width of a bucket of time.
@@ -153,6 +155,7 @@ impl Style {
             Style::File => "file",
             Style::Sql => "SQL",
             Style::Duration => "duration",
+            Style::Bounds => "pair of bounds",
             Style::Type => "type",
             Style::Every => "width",
             Style::Zone => "time zone",
@@ -171,6 +174,7 @@ impl Style {
             Style::Order => Some("^-?.+$"),
             Style::Relation => Some("^[^.]+(\\.[^.]+)?$"),
             Style::File => Some("\\.csv(\\.zst|\\.gz)?$"),
+            Style::Bounds => Some("^[-+0-9.eE]*\\.\\.[-+0-9.eE]*$"),
             Style::Duration => Some("^[0-9]+(ms|s|m|h)$"),
             Style::Prose
             | Style::Reference

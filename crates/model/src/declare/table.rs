@@ -175,11 +175,71 @@ pub const COLLECTION: Table = Table {
             example: "{ tailnum = \"text\", year = \"int2\" }",
             forms: &[],
         },
+        Key {
+            name: "revisions",
+            kind: Kind::Flag,
+            need: Need::Default("false: the table is read, not written"),
+            doc: "Keep every revision of a record: Sidequest owns the tables `TABLE_current` and `TABLE_history` and \
+                  the view `TABLE` of the newest, and writes them.",
+            example: "true",
+            forms: &[],
+        },
+        Key {
+            name: "object",
+            kind: Kind::Text(Style::Reference),
+            need: Need::Default("the key: a record is what is tracked"),
+            doc: "With `revisions`: the column that says whose a record is.",
+            example: "\"tailnum\"",
+            forms: &[],
+        },
+        Key {
+            name: "time",
+            kind: Kind::Text(Style::Reference),
+            need: Need::Default("an object's records are ordered by their key"),
+            doc: "With `revisions`: the column that orders an object's records: a date, timestamp or timestamptz.",
+            example: "\"scheduled\"",
+            forms: &[],
+        },
+        Key {
+            name: "required",
+            kind: Kind::Names(Style::Reference),
+            need: Need::Default("the key and the time"),
+            doc: "With `revisions`: columns that are never null, besides the key and the time.",
+            example: "[\"carrier\", \"origin\"]",
+            forms: &[],
+        },
+        Key {
+            name: "bounds",
+            kind: Kind::Pairs {
+                key: Style::Reference,
+                value: Style::Bounds,
+            },
+            need: Need::Default("all that the type can hold"),
+            doc: "With `revisions`: the least and the most of a number, or of the length of a text in characters; \
+                  either end may be left out.",
+            example: "{ year = \"1900..2100\", carrier = \"2..2\", distance = \"0..\" }",
+            forms: &[],
+        },
+        Key {
+            name: "computed",
+            kind: Kind::Pairs {
+                key: Style::Reference,
+                value: Style::Sql,
+            },
+            need: Need::Default("none"),
+            doc: "With `revisions`: columns that PostgreSQL computes from the record's others and stores, by an \
+                  expression that depends on nothing else.",
+            example: "{ month = \"date_part('month', scheduled at time zone 'America/New_York')::int2\" }",
+            forms: &[],
+        },
     ],
     rules: &[
         "The key is one of the columns, of type int2, int4, int8, text or uuid.",
         "A column's name has no dot and at most 63 bytes.",
         "`objects` and `docs` are no names of collections: their routes are taken.",
+        "With `revisions`, no column is named `revision`, `recorded_at`, `author`, `comment`, `deleted` or \
+         `superseded_at`: Sidequest adds these. The table's name has at most 40 bytes.",
+        "`object`, `time`, `required`, `bounds` and `computed` need `revisions = true`.",
     ],
 };
 
@@ -201,7 +261,8 @@ pub const DATASET: Table = Table {
             name: "sql",
             kind: Kind::Text(Style::Sql),
             need: Need::Required,
-            doc: "One SELECT. Its columns are found by name; `$1` is the list of ids.",
+            doc: "One SELECT. Its columns are found by name; `$1` is the list of ids; `{NAME}` is a collection kept in \
+                  revisions, as it is now or, for `as_of`, as it was known then.",
             example: "\"sections/flights.sql\"",
             forms: &[],
         },
@@ -272,6 +333,7 @@ pub const DATASET: Table = Table {
         "With `object` the statement mentions `$1`, and `time` and `key` are there; without, none of them.",
         "The statement is one SELECT (it may begin with WITH). Sidequest orders the rows itself.",
         "A reference has no joins and no measures.",
+        "A collection in braces is of the same database. A reference, and a `version`, read the present: no braces.",
     ],
 };
 

@@ -151,6 +151,7 @@ fn style(style: Style) -> &'static str {
         Style::File => "file (`.csv`, `.csv.zst`, `.csv.gz`)",
         Style::Sql => "SQL or `.sql` file",
         Style::Duration => "duration (`ms`, `s`, `m`, `h`)",
+        Style::Bounds => "`least..most`",
         Style::Type => "[type](#types)",
         Style::Every => "width of time",
         Style::Zone => "time zone",

@@ -154,6 +154,7 @@ fn text(style: Style) -> Map<String, Value> {
         | Style::File
         | Style::Sql
         | Style::Duration
+        | Style::Bounds
         | Style::Zone
         | Style::Condition
         | Style::Measure => None,

@@ -9,7 +9,7 @@ use clap::{Arg, Command, CommandFactory as _};
 
 use crate::{
     args::{CommandLine, Page},
-    config::defaults,
+    config::{defaults, load},
     console,
     exit::{Exit, Failure},
     watching,
@@ -59,6 +59,7 @@ pub(crate) fn run(page: Page) -> Result<Exit, Failure> {
             let all = watching::descriptions().map_err(|error| Exit::Bug.because(error))?;
             console::result(telemetry::metric::reference::page(&all).trim_end());
         }
+        Page::LoadSchema => console::result(format_args!("{:#}", ::load::summary::json::schema())),
     }
     Ok(Exit::Fine)
 }
@@ -69,11 +70,13 @@ pub(crate) fn run(page: Page) -> Result<Exit, Failure> {
 /// that they have now even more so: one may be a secret.
 pub(crate) fn command_line() -> Command {
     let with_defaults = |command: Command| {
-        if command.get_name() != "serve" {
-            return command;
-        }
-        defaults().into_iter().fold(command, |serve, (name, default)| {
-            serve.mut_arg(name, |argument| {
+        let defaults = match command.get_name() {
+            "serve" => defaults(),
+            "load" => load::defaults(),
+            _ => return command,
+        };
+        defaults.into_iter().fold(command, |command, (name, default)| {
+            command.mut_arg(name, |argument| {
                 let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
                 argument.help(format!("{help} [default: {default}]"))
             })

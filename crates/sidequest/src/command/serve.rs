@@ -156,6 +156,7 @@ fn prepare<'a>(
     // Large, and polled in a `select!`: on the heap.
     Box::pin(async move {
         fill(start, databases).await?;
+        migrate(start, databases).await?;
         let store = Arc::new(Store::new(
             model,
             Arc::clone(databases),
@@ -203,6 +204,22 @@ async fn fill(start: &Start, databases: &Databases) -> Result<(), Failure> {
             tables.join(", "),
             seeded.took.as_secs_f64()
         ));
+    }
+    Ok(())
+}
+
+/// Brings the tables of revisions to what the model says, in the databases that are ours.
+async fn migrate(start: &Start, databases: &Databases) -> Result<(), Failure> {
+    for (index, database) in start.model.databases.iter().enumerate() {
+        if !databases.is_ours(&database.name) {
+            continue;
+        }
+        let applied = store::migration::apply(databases, &start.model, index).await;
+        for step in applied.map_err(|error| Exit::Database.because(error))?.steps {
+            start
+                .console
+                .notice(format_args!("migrated: {}: {}", database.name, step.about));
+        }
     }
     Ok(())
 }

@@ -41,6 +41,13 @@ const FIELDS_MAX: usize = 100;
 const URL_BYTES_MAX: usize = 32 << 10;
 const HEADER_BYTES_MAX: usize = 64 << 10;
 const BODY_BYTES_MAX: u64 = 64 << 10;
+/// 10,000 changes of 800 bytes; it is held in memory.
+const BULK_BYTES_MAX: u64 = 8 << 20;
+/// Of an import, which is not held: a hundred million records of 600 bytes.
+const IMPORT_BYTES_MAX: u64 = 64 << 30;
+const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3_600);
+/// Each keeps a connection of a pool that may have but two.
+const TRANSFERS_MAX: usize = 1;
 const PAGE_LIMIT: u32 = 50;
 const PAGE_LIMIT_MAX: u32 = 1_000;
 
@@ -74,6 +81,11 @@ impl Config {
             url_bytes_max: URL_BYTES_MAX,
             header_bytes_max: HEADER_BYTES_MAX,
             body_bytes_max: BODY_BYTES_MAX,
+            bulk_bytes_max: BULK_BYTES_MAX,
+            import_bytes_max: IMPORT_BYTES_MAX,
+            transfer_timeout: TRANSFER_TIMEOUT,
+            transfers_max: TRANSFERS_MAX,
+            read_only: self.read_only,
             page_limit: PAGE_LIMIT,
             page_limit_max: PAGE_LIMIT_MAX,
             compression: true,

@@ -14,6 +14,7 @@ impl Config {
             "model": self.model.as_deref().map(path),
             "listen": self.listen.to_string(),
             "allow-remote": self.allow_remote,
+            "read-only": self.read_only,
             "admin": self.admin.map(|address| address.to_string()),
             "tls": match &self.tls {
                 Tls::Off => "off",

@@ -213,11 +213,29 @@ impl Drop for Serving {
     }
 }
 
-/// A GET without keep-alive, and in HTTP/1.0, so that the body ends where the connection does.
+/// Status and body of a GET.
 pub(crate) fn get(address: SocketAddr, path: &str) -> std::io::Result<(u16, String)> {
+    ask(address, &format!("GET {path}"), "accept: */*", "")
+}
+
+/// `PUT /path` with these header lines: without keep-alive, and in HTTP/1.0, so that the answer ends where the
+/// connection does.
+pub(crate) fn ask(
+    address: SocketAddr,
+    what: &str,
+    headers: &str,
+    body: &str,
+) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-    write!(stream, "GET {path} HTTP/1.0\r\nhost: localhost\r\n\r\n")?;
+    let length = match body.len() {
+        0 => String::new(),
+        bytes => format!("content-length: {bytes}\r\n"),
+    };
+    write!(
+        stream,
+        "{what} HTTP/1.0\r\nhost: localhost\r\n{headers}\r\n{length}\r\n{body}"
+    )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());

@@ -27,6 +27,17 @@ fn the_demo_has_no_faults() {
 }
 
 #[test]
+fn the_models_beside_it_have_no_faults() {
+    for model in [
+        "../../../../demo/flights/as-posted",
+        "../../../../benchsuite/latest",
+    ] {
+        let said = run(&mut sidequest(&["check", model]));
+        assert!(said.starts_with("exit code: 0\n"), "{said}");
+    }
+}
+
+#[test]
 fn a_model_is_named_by_its_directory_or_its_file() {
     let by_directory = run(&mut sidequest(&["check", "shop"]));
     assert!(by_directory.starts_with("exit code: 0\n"), "{by_directory}");

@@ -2,9 +2,13 @@
 
 mod binary;
 mod check;
+mod cliff;
 mod line;
 mod load;
+mod measure;
+mod migrate;
 mod openapi;
 mod pages;
 mod serve;
 mod skip;
+mod writes;

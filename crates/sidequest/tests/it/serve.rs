@@ -31,7 +31,7 @@ fn the_demo_from_nothing_and_again() {
     let said = server.start.join("\n");
     assert!(said.contains("database: managed PostgreSQL "), "{said}");
     assert!(
-        said.contains("filled: operations with 336776 flights in "),
+        said.contains("filled: operations with 336776 flights_flown in "),
         "{said}"
     );
     the_demo_answers(&server);

@@ -5,10 +5,10 @@
 mod tests;
 
 /// The mark that some programs put before UTF-8.
-pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
+pub const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Takes what a [`Reader`] reads.
-pub(super) trait Sink {
+pub trait Sink {
     /// A field of the record; none: null.
     fn field(&mut self, value: Option<&[u8]>);
     /// The record ends on that line.
@@ -17,7 +17,7 @@ pub(super) trait Sink {
 
 /// Reads records from parts that end anywhere.
 #[derive(Default)]
-pub(super) struct Reader {
+pub struct Reader {
     field: Vec<u8>,
     /// The field has or had quotes: it is not null.
     was_quoted: bool,
@@ -34,7 +34,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Reads on. An error names the line.
-    pub(super) fn read(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
+    pub fn read(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
         for byte in bytes {
             self.step(*byte, sink)?;
         }
@@ -42,7 +42,7 @@ impl Reader {
     }
 
     /// After the last part.
-    pub(super) fn finish(&mut self, sink: &mut dyn Sink) -> Result<(), String> {
+    pub fn finish(&mut self, sink: &mut dyn Sink) -> Result<(), String> {
         if self.quoted && !self.quote_open {
             return Err(format!("line {}: a quote is not closed", self.lines + 1));
         }

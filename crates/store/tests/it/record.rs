@@ -32,6 +32,7 @@ fn all(model: &Model) -> List {
         sort: None,
         after: None,
         limit: 100_000,
+        as_of: None,
     }
 }
 

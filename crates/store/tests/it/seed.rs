@@ -65,6 +65,7 @@ async fn filled(
     Job {
         database: NAME,
         seed,
+        steps: store::migration::whole(model, 0, embedded::EngineKind::PostgreSql),
         way,
         files: &files,
         progress,

@@ -13,6 +13,8 @@ pub(super) struct Scanned {
     pub(super) end: usize,
     /// Number and place of every `$n`.
     pub(super) parameters: Vec<(u32, Range<usize>)>,
+    /// Place of every name in braces, braces included.
+    pub(super) marks: Vec<Range<usize>>,
 }
 
 impl Scanned {
@@ -48,6 +50,7 @@ pub(super) fn scan(sql: &str) -> Result<Scanned, Unclosed> {
                 continue;
             }
             Kind::Parameter(number) => scanned.parameters.push((number, span.clone())),
+            Kind::Mark => scanned.marks.push(span.clone()),
             Kind::Other => {}
         }
         if scanned.first.is_none() {
@@ -71,6 +74,8 @@ enum Kind {
     Blank,
     Semicolon,
     Parameter(u32),
+    /// `{name}`: no SQL has braces outside of quotes.
+    Mark,
     Other,
 }
 
@@ -115,6 +120,13 @@ fn word(sql: &str, at: usize) -> Result<Word, Unclosed> {
             })
         }
         ('$', _) => other(dollar(sql, at)?),
+        ('{', _) => match rest[1..].find(|c: char| !is_word(c)) {
+            Some(name) if name > 0 && rest[1 + name..].starts_with('}') => Ok(Word {
+                kind: Kind::Mark,
+                end: at + name + 2,
+            }),
+            _ => other(1),
+        },
         (c, _) if is_word(c) => other(rest.find(|c: char| !is_word(c) && c != '$').unwrap_or(rest.len())),
         (c, _) => other(c.len_utf8()),
     }

@@ -1,0 +1,63 @@
+//! One client: as many users as it may have requests in flight, and the connection that carries them.
+//!
+//! A user waits for its turn while the server allows fewer streams than asked for, and while the connection is made
+//! anew. When a user began to want is kept, so that its waiting is inside its response time.
+
+use std::collections::VecDeque;
+
+use crate::sample::Ticket;
+
+#[derive(Debug)]
+pub(crate) struct Client {
+    /// Over all threads.
+    pub(crate) number: u32,
+    /// Since when each idle user wants a request. Empty where a schedule decides.
+    pub(crate) wanting: VecDeque<u64>,
+    /// Requests to be sent again, before any new one.
+    pub(crate) again: VecDeque<Ticket>,
+    /// The connection that takes new requests: its slot.
+    pub(crate) connection: Option<usize>,
+    pub(crate) state: State,
+    /// Connections that failed, one after the other.
+    pub(crate) failures: u32,
+    /// Connections that take no more requests and still have some under way.
+    pub(crate) leaving: u32,
+    /// Whether it stands in the list of those that can take a scheduled request.
+    pub(crate) is_listed: bool,
+    pub(crate) answered: u64,
+    pub(crate) began: u64,
+    pub(crate) last_answer: u64,
+    /// Which of the addresses is tried next.
+    pub(crate) address: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Connecting, or connected.
+    Up,
+    /// Will connect again at this time.
+    Waiting(u64),
+    /// Has given up.
+    Dead,
+    /// Needs no connection any more.
+    Done,
+}
+
+impl Client {
+    pub(crate) fn new(number: u32) -> Client {
+        Client {
+            number,
+            wanting: VecDeque::new(),
+            again: VecDeque::new(),
+            connection: None,
+            state: State::Waiting(0),
+            failures: 0,
+            leaving: 0,
+            is_listed: false,
+            answered: 0,
+            began: 0,
+            last_answer: 0,
+            address: number as usize,
+        }
+    }
+}

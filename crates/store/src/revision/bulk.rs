@@ -1,0 +1,179 @@
+//! Many writes at once: one transaction, all or nothing.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use model::collection::Collection;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    ATTEMPTS_MAX, Bound, Change, Parameters, Refusal, Written, is_passing, one, refused, statement, why,
+    written,
+};
+use crate::{
+    error::Error,
+    pool::{Lease, Pool},
+};
+
+/// Writes of one transaction at most; more are an import.
+pub const BULK_MAX: usize = 10_000;
+
+/// Statements sent before the first is answered.
+const PIPELINED_MAX: usize = 100;
+
+/// A bulk write that was refused: nothing of it was written.
+#[derive(Debug, thiserror::Error)]
+#[error("write change {index} of many")]
+pub struct RefusedBulk {
+    /// Which change, from 0; none where it is the whole.
+    pub index: usize,
+    /// Why.
+    #[source]
+    pub refusal: Refusal,
+}
+
+/// Writes all changes in one transaction, or none. A key stands in it once. What each wrote, in the order given.
+pub async fn write_all(
+    pool: &Pool,
+    collection: &Collection,
+    changes: &[Change],
+    deadline: Instant,
+) -> Result<Vec<Written>, RefusedBulk> {
+    let whole = |error: Error| RefusedBulk {
+        index: 0,
+        refusal: Refusal::Store(error),
+    };
+    let mut attempt = 1;
+    loop {
+        let mut lease = pool.get(deadline).await.map_err(whole)?;
+        let ended = {
+            // Whatever cuts this short leaves a transaction open: the connection is then nobody's.
+            lease.spoiled = true;
+            let job = Job {
+                pool,
+                collection,
+                changes,
+            };
+            timeout_at(deadline, job.run(&mut lease)).await
+        };
+        let failure = match ended {
+            Ok(Ok(written)) => {
+                lease.spoiled = false;
+                return Ok(written);
+            }
+            Ok(Err(failure)) => failure,
+            Err(_) => {
+                return Err(whole(Error::Deadline {
+                    database: pool.database().to_owned(),
+                    what: collection.name.clone(),
+                }));
+            }
+        };
+        lease.spoiled = lease.client().batch_execute("rollback").await.is_err();
+        drop(lease);
+        match failure {
+            Failure::Statement(_, error) if is_passing(&error) && attempt < ATTEMPTS_MAX => attempt += 1,
+            Failure::Statement(index, error) => {
+                return Err(RefusedBulk {
+                    index,
+                    refusal: match changes.get(index) {
+                        Some(change) => refused(&change.key, error),
+                        None => Refusal::Store(error),
+                    },
+                });
+            }
+            Failure::Nothing(index) => {
+                let current = one(pool, collection, &changes[index].key, Bound::Newest, deadline)
+                    .await
+                    .map_err(whole)?;
+                match why(&changes[index], current) {
+                    Some(refusal) => return Err(RefusedBulk { index, refusal }),
+                    None if attempt < ATTEMPTS_MAX => attempt += 1,
+                    None => {
+                        return Err(whole(Error::Shape {
+                            database: pool.database().to_owned(),
+                            what: collection.name.clone(),
+                            problem: format!(
+                                "record {} changes faster than it can be written",
+                                changes[index].key
+                            ),
+                        }));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Why a transaction was given up.
+enum Failure {
+    /// The change's statement failed.
+    Statement(usize, Error),
+    /// The change wrote nothing.
+    Nothing(usize),
+}
+
+struct Job<'a> {
+    pool: &'a Pool,
+    collection: &'a Collection,
+    changes: &'a [Change],
+}
+
+impl Job<'_> {
+    async fn run(&self, lease: &mut Lease) -> Result<Vec<Written>, Failure> {
+        let all = |source| Failure::Statement(self.changes.len(), self.failed(source));
+        lease.client().batch_execute("begin").await.map_err(all)?;
+        // In the order of the keys, and the versions after all records: then no two of these wait for each other.
+        let mut order: Vec<usize> = (0..self.changes.len()).collect();
+        order.sort_by(|a, b| self.changes[*a].key.cmp(&self.changes[*b].key));
+        let mut done: Vec<Option<Written>> = vec![None; self.changes.len()];
+        let mut objects = BTreeSet::new();
+        for chunk in order.chunks(PIPELINED_MAX) {
+            let mut prepared = Vec::with_capacity(chunk.len());
+            for index in chunk {
+                let sql = statement::of(
+                    self.collection,
+                    &self.changes[*index].write,
+                    statement::Versions::Returned,
+                );
+                prepared.push(lease.prepare(&sql).await.map_err(all)?);
+            }
+            let client = lease.client();
+            let sent = chunk.iter().zip(&prepared).map(async |(index, statement)| {
+                let parameters = Parameters::new(self.collection, &self.changes[*index]);
+                let rows = client
+                    .query(statement, &parameters.borrowed())
+                    .await
+                    .map_err(|source| Failure::Statement(*index, self.failed(source)))?;
+                let row = rows.into_iter().next().ok_or(Failure::Nothing(*index))?;
+                Ok((*index, row))
+            });
+            // In the order in which they were sent: what fails after the first says only that the first did.
+            for answer in join_all(sent).await {
+                let (index, row) = answer?;
+                let wrote = written(self.pool, self.collection, &row);
+                done[index] = Some(wrote.map_err(|error| Failure::Statement(index, error))?);
+                objects.extend(
+                    [2, 3]
+                        .into_iter()
+                        .filter_map(|at| row.get::<_, Option<String>>(at)),
+                );
+            }
+            self.pool.metric().statements.add(chunk.len() as u64);
+        }
+        let objects: Vec<String> = objects.into_iter().collect();
+        let raise = lease.prepare(&statement::raise()).await.map_err(all)?;
+        self.pool.metric().statements.add(1);
+        lease.client().execute(&raise, &[&objects]).await.map_err(all)?;
+        lease.client().batch_execute("commit").await.map_err(all)?;
+        Ok(done.into_iter().flatten().collect())
+    }
+
+    fn failed(&self, source: tokio_postgres::Error) -> Error {
+        Error::Statement {
+            database: self.pool.database().to_owned(),
+            what: self.collection.name.clone(),
+            source,
+        }
+    }
+}
