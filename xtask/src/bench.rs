@@ -10,6 +10,7 @@ mod machine;
 mod process;
 mod report;
 mod usage;
+pub(crate) mod warm;
 
 use std::{
     collections::BTreeMap,

@@ -26,4 +26,6 @@ pub struct Config {
     pub ahead_max: usize,
     /// Keep reference datasets whose declared version has not changed.
     pub keep_references: bool,
+    /// Bytes of documents and compressed bodies kept at most; 0: nothing is kept, and no version looked up.
+    pub cache_bytes: usize,
 }

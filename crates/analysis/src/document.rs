@@ -1,6 +1,6 @@
 //! The whole answer about one object: fragments in declared order, nested as declared.
 
-use std::time::Duration;
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use model::column::Type;
@@ -13,6 +13,8 @@ use crate::{batch::Answer, layout::label};
 pub struct Document {
     body: Bytes,
     tail: usize,
+    /// Where each fragment stands in the body, in the order of the template's steps.
+    places: Arc<[Range<u32>]>,
     /// Where its time went.
     pub timing: Timing,
 }
@@ -42,6 +44,29 @@ impl Document {
     pub fn tail(&self) -> Bytes {
         self.body.slice(self.tail..)
     }
+
+    /// What it takes to keep it.
+    pub(crate) fn bytes(&self) -> usize {
+        self.body.len() + size_of_val(&*self.places)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(body: Vec<u8>) -> Document {
+        Document {
+            body: body.into(),
+            tail: 0,
+            places: Arc::new([]),
+            timing: Timing::default(),
+        }
+    }
+}
+
+/// Where the fragments of a source come from.
+pub(crate) enum Filling<'a> {
+    /// They were made for this document.
+    Made(Answer),
+    /// They stand in a document of the same plan.
+    Kept(&'a Document),
 }
 
 impl Timing {
@@ -107,9 +132,16 @@ impl Template {
         }
     }
 
-    /// Puts the document together.
-    pub(crate) fn fill(&self, id: &str, answers: &[Answer]) -> Document {
-        let size = answers.iter().map(Answer::len).sum::<usize>();
+    /// Puts the document together from the fragments of each source.
+    pub(crate) fn fill(&self, id: &str, sources: &[Filling<'_>]) -> Document {
+        let (mut made, mut kept) = (0, 0);
+        for filling in sources {
+            match filling {
+                Filling::Made(answer) => made += answer.len(),
+                Filling::Kept(document) => kept = document.body.len(),
+            }
+        }
+        let size = made + kept;
         let mut body = Vec::with_capacity(size + 64 * self.steps.len() + id.len());
         body.extend_from_slice(b"{\"id\":");
         if self.numeric {
@@ -119,16 +151,36 @@ impl Template {
         }
         let tail = body.len();
         let mut timing = Timing::default();
-        answers.iter().for_each(|answer| timing.join(answer.timing));
-        for step in &self.steps {
-            match step {
-                Step::Literal(text) => body.extend_from_slice(text),
-                Step::Fragment(source, part) => body.extend_from_slice(answers[*source].fragment(*part)),
+        let mut places: Vec<Range<u32>> = Vec::with_capacity(self.steps.len() / 2);
+        for filling in sources {
+            if let Filling::Made(answer) = filling {
+                timing.join(answer.timing);
             }
         }
+        for step in &self.steps {
+            let (source, part) = match step {
+                Step::Literal(text) => {
+                    body.extend_from_slice(text);
+                    continue;
+                }
+                Step::Fragment(source, part) => (*source, *part),
+            };
+            let begin = body.len() as u32;
+            match &sources[source] {
+                Filling::Made(answer) => body.extend_from_slice(answer.fragment(part)),
+                Filling::Kept(document) => {
+                    let place = &document.places[places.len()];
+                    body.extend_from_slice(&document.body[place.start as usize..place.end as usize]);
+                }
+            }
+            places.push(begin..body.len() as u32);
+        }
+        // What is kept must not hold more memory than it is counted with.
+        body.shrink_to_fit();
         Document {
             body: body.into(),
             tail,
+            places: places.into(),
             timing,
         }
     }

@@ -1,40 +1,40 @@
 //! The engine: analyses of objects, one or many, from the plans of requests.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures_util::{
     Stream, StreamExt,
     future::join_all,
     stream::{self},
 };
+use jiff::Timestamp;
 use model::{model::Model, plan::Plan, section::Section};
 use store::{open::Store, record};
-use telemetry::{
-    metric::Registry,
-    trace::{self, span::Step},
-};
+use telemetry::{metric::Registry, trace};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::{
     batch::{Answer, Delivery, Limits, Promise, Queue, Want, abandoned},
+    cache::Cache,
     config::{Config, Strategy},
     document::{Document, Timing},
     error::Error,
+    exact::{Question, Reuse},
     fused::{Fused, SharedReferences, share},
     layout::Layout,
+    mark::Mark,
     metric::{self, Metric},
+    past::Horizons,
+    plans::Plans,
     prepared::{How, Prepared, SourceKey, SourcePlan},
     reference::References,
+    sql::Asked,
     traced::{Batched, trace_of},
 };
 
-/// Plans kept ready. Field selections come from requests, so there can be any number: beyond it all are dropped.
-const PREPARED_MAX: usize = 256;
+/// Versions in one statement: the ids of two full bursts.
+const LOOK_UP_IDS_MAX: usize = 1000;
 
 /// Answers analyses. Cheap to clone.
 #[derive(Clone)]
@@ -46,15 +46,19 @@ struct Inner {
     config: Config,
     metric: Arc<Metric>,
     references: Arc<References>,
-    queues: HashMap<SourceKey, Queue>,
-    record: Arc<SourcePlan>,
-    prepared: Mutex<HashMap<PlanKey, Arc<Prepared>>>,
+    queues: HashMap<QueueKey, Queue>,
+    plans: Plans,
+    horizons: Horizons,
+    /// None: nothing is kept.
+    cache: Option<Cache>,
+    /// Of the model, the program and the strategy: what all documents depend on.
+    mark: Mark,
     /// Batches belong to the engine: they answer several requests and outlive the first.
     tasks: TaskTracker,
 }
 
-/// Which parts a plan has.
-type PlanKey = Vec<(usize, Option<Vec<usize>>)>;
+/// A source, of the present or the past: statements over the past have a parameter more.
+type QueueKey = (SourceKey, bool);
 
 /// Is it known that the object exists?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,28 +79,48 @@ impl Engine {
             metric.clone(),
             config.keep_references,
         ));
-        let queue = |database: usize| {
-            Queue::new(Limits {
-                waiting_max: config.waiting_max,
-                ids_max: config.batch_ids_max,
-                ids_min: config.batch_ids_min,
-                statements: store.pool(database).connections_max(),
-            })
+        let limits = |database: usize| Limits {
+            waiting_max: config.waiting_max,
+            ids_max: config.batch_ids_max,
+            ids_min: config.batch_ids_min,
+            statements: store.pool(database).connections_max(),
         };
         let mut queues = HashMap::new();
-        for (at, dataset) in model.datasets.iter().enumerate() {
-            queues.insert(SourceKey::Dataset(at), queue(dataset.database));
+        for past in [false, true] {
+            for (at, dataset) in model.datasets.iter().enumerate() {
+                queues.insert(
+                    (SourceKey::Dataset(at), past),
+                    Queue::new(limits(dataset.database)),
+                );
+            }
+            for (at, section) in model.sections.iter().enumerate() {
+                let database = database_of(&model, section);
+                queues.insert((SourceKey::Section(at), past), Queue::new(limits(database)));
+            }
+            let objects = model.objects().database;
+            queues.insert((SourceKey::Record, past), Queue::new(limits(objects)));
         }
-        for (at, section) in model.sections.iter().enumerate() {
-            queues.insert(SourceKey::Section(at), queue(database_of(&model, section)));
+        for database in 0..model.databases.len() {
+            // A version is a row by its key: many ids in one statement cost less than two statements.
+            let limits = Limits {
+                ids_min: usize::MAX,
+                ids_max: LOOK_UP_IDS_MAX,
+                ..limits(database)
+            };
+            queues.insert((SourceKey::Versions(database), false), Queue::new(limits));
         }
-        queues.insert(SourceKey::Record, queue(model.objects().database));
+        let whole = Mark::new()
+            .with(env!("CARGO_PKG_VERSION").as_bytes())
+            .with(format!("{model:?}").as_bytes())
+            .with(format!("{:?}", config.strategy).as_bytes());
         Engine(Arc::new(Inner {
-            record: Arc::new(SourcePlan::record(&model)),
+            plans: Plans::new(model.clone(), &store, config.strategy),
+            horizons: Horizons::new(model.databases.len()),
+            cache: (config.cache_bytes > 0).then(|| Cache::new(config.cache_bytes, metric.clone())),
+            mark: whole,
             references,
             queues,
             metric,
-            prepared: Mutex::new(HashMap::new()),
             tasks: TaskTracker::new(),
             model,
             store,
@@ -120,7 +144,7 @@ impl Engine {
         self.0.queues.values().map(Queue::waiting).sum()
     }
 
-    /// The analysis of one object.
+    /// The analysis of one object as it is now.
     pub async fn document(
         &self,
         id: &Arc<str>,
@@ -128,22 +152,14 @@ impl Engine {
         existence: Existence,
         deadline: Instant,
     ) -> Result<Document, Error> {
-        let prepared = self.prepare(plan);
-        let answers = match self.0.config.strategy {
-            Strategy::Each => self.in_sequence(id, &prepared, existence, deadline).await?,
-            Strategy::Batched | Strategy::Fused => self.joined(id, &prepared, existence, deadline).await?,
+        let question = Question {
+            plan,
+            as_of: None,
+            existence,
+            reuse: Reuse::Exact,
         };
-        self.0.metric.documents.add(1);
-        let trace = trace::current();
-        if let (true, Some(delivered)) = (trace.is_on(), answers.iter().map(|answer| answer.delivered).max())
-        {
-            trace.add(Step::Wake, delivered.into_std(), Instant::now().into_std());
-        }
-        let step = trace.begin(Step::Document);
-        let mut document = prepared.template.fill(id, &answers);
-        trace.end(step);
-        document.timing.statements += u32::from(existence == Existence::Asked);
-        Ok(document)
+        let look = self.look(id, &question, deadline).await?;
+        Ok(self.answer(look).await?.document)
     }
 
     /// Analyses of many objects that are known to exist, in the order given. Work is done for a bounded number
@@ -152,6 +168,7 @@ impl Engine {
         &self,
         ids: &[Arc<str>],
         plan: Arc<Plan>,
+        as_of: Option<Timestamp>,
         each_max: Duration,
     ) -> impl Stream<Item = (Arc<str>, Result<Document, Error>)> + Send + use<> {
         let engine = self.clone();
@@ -166,7 +183,17 @@ impl Engine {
                     join_all(ids.into_iter().map(|id| {
                         let (engine, plan) = (&engine, &plan);
                         async move {
-                            let document = engine.document(&id, plan, Existence::Known, deadline).await;
+                            let question = Question {
+                                plan,
+                                as_of,
+                                existence: Existence::Known,
+                                reuse: Reuse::Exact,
+                            };
+                            let document = async {
+                                let look = engine.look(&id, &question, deadline).await?;
+                                Ok(engine.answer(look).await?.document)
+                            };
+                            let document = document.await;
                             (id, document)
                         }
                     }))
@@ -177,45 +204,65 @@ impl Engine {
             .flat_map(stream::iter)
     }
 
-    fn prepare(&self, plan: &Plan) -> Arc<Prepared> {
-        let key: PlanKey = plan
-            .parts
-            .iter()
-            .map(|part| (part.index, part.members.clone()))
-            .collect();
-        let mut known = self.0.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(prepared) = known.get(&key) {
-            return prepared.clone();
+    /// The plan ready to run; an error where it asks for the past of what knows only the present.
+    pub(crate) fn prepare(&self, plan: &Plan, as_of: Option<Timestamp>) -> Result<Arc<Prepared>, Error> {
+        self.0.plans.get(plan, as_of)
+    }
+
+    /// Whether all of a plan can be known as of an instant; an error names what cannot.
+    pub fn can_answer(&self, plan: &Plan, as_of: Option<Timestamp>) -> Result<(), Error> {
+        self.0.plans.can_answer(plan, as_of)
+    }
+
+    pub(crate) fn cache(&self) -> Option<&Cache> {
+        self.0.cache.as_ref()
+    }
+
+    /// Of all that its documents depend on besides their sources.
+    pub(crate) fn mark(&self) -> Mark {
+        self.0.mark
+    }
+
+    /// Whether what a plan reads of the past can no longer change.
+    pub(crate) async fn is_settled(&self, prepared: &Prepared, deadline: Instant) -> bool {
+        let Some((as_of, databases)) = &prepared.past else {
+            return true;
+        };
+        let (horizons, store) = (&self.0.horizons, &self.0.store);
+        for database in databases {
+            if !horizons.is_settled(store, *database, *as_of, deadline).await {
+                return false;
+            }
         }
-        if known.len() >= PREPARED_MAX {
-            known.clear();
+        true
+    }
+
+    /// The answers of some sources, in their order; of the first that fails its error.
+    pub(crate) async fn gather(
+        &self,
+        id: &Arc<str>,
+        sources: &[&Arc<SourcePlan>],
+        deadline: Instant,
+    ) -> Result<Vec<Answer>, Error> {
+        match self.0.config.strategy {
+            Strategy::Each => self.in_sequence(id, sources, deadline).await,
+            Strategy::Batched | Strategy::Fused => self.joined(id, sources, deadline).await,
         }
-        let prepared = Arc::new(Prepared::new(&self.0.model, plan, self.0.config.strategy));
-        known.insert(key, prepared.clone());
-        prepared
     }
 
     /// Wants of this request join those of others, source by source, and are awaited together.
-    async fn joined(
+    pub(crate) async fn joined(
         &self,
         id: &Arc<str>,
-        prepared: &Prepared,
-        existence: Existence,
+        sources: &[&Arc<SourcePlan>],
         deadline: Instant,
     ) -> Result<Vec<Answer>, Error> {
-        let record = match existence {
-            Existence::Asked => Some(self.want(id, &self.0.record, deadline)?),
-            Existence::Known => None,
-        };
-        let mut promises = Vec::with_capacity(prepared.sources.len());
-        for source in &prepared.sources {
+        let mut promises = Vec::with_capacity(sources.len());
+        for source in sources {
             promises.push(self.want(id, source, deadline)?);
         }
-        if let Some(record) = record {
-            keep(record, &self.0.record, deadline).await?;
-        }
         let mut answers = Vec::with_capacity(promises.len());
-        for (promise, source) in promises.into_iter().zip(&prepared.sources) {
+        for (promise, source) in promises.into_iter().zip(sources) {
             answers.push(keep(promise, source, deadline).await?);
         }
         Ok(answers)
@@ -225,37 +272,32 @@ impl Engine {
     async fn in_sequence(
         &self,
         id: &Arc<str>,
-        prepared: &Prepared,
-        existence: Existence,
+        sources: &[&Arc<SourcePlan>],
         deadline: Instant,
     ) -> Result<Vec<Answer>, Error> {
-        let mut answers = Vec::with_capacity(prepared.sources.len());
-        let record = (existence == Existence::Asked).then_some(&self.0.record);
-        for source in record.into_iter().chain(&prepared.sources) {
-            let (want, promise) = Want::new(id.clone(), source.clone(), deadline);
+        let mut answers = Vec::with_capacity(sources.len());
+        for source in sources {
+            let (want, promise) = Want::new(id.clone(), Arc::clone(source), deadline);
             timeout_at(deadline, self.run(vec![want], None))
                 .await
                 .map_err(|_| Error::Deadline {
                     source_name: source.name.clone(),
                 })?;
-            let answer = keep(promise, source, deadline).await?;
-            if source.key != SourceKey::Record {
-                answers.push(answer);
-            }
+            answers.push(keep(promise, source, deadline).await?);
         }
         Ok(answers)
     }
 
     fn want(&self, id: &Arc<str>, plan: &Arc<SourcePlan>, deadline: Instant) -> Result<Promise, Error> {
         let (want, promise) = Want::new(id.clone(), plan.clone(), deadline);
-        let queue = self.queue(plan.key);
-        if queue.push(want)? {
-            self.start(plan.key);
+        let key = (plan.key, plan.instant.is_some());
+        if self.queue(key).push(want)? {
+            self.start(key);
         }
         Ok(promise)
     }
 
-    fn queue(&self, key: SourceKey) -> &Queue {
+    fn queue(&self, key: QueueKey) -> &Queue {
         self.0
             .queues
             .get(&key)
@@ -263,7 +305,7 @@ impl Engine {
     }
 
     /// Takes what waits for a source and runs it.
-    fn start(&self, key: SourceKey) {
+    fn start(&self, key: QueueKey) {
         let engine = self.clone();
         self.0.tasks.spawn(async move {
             let batches = engine.queue(key).take().await;
@@ -283,7 +325,9 @@ impl Engine {
     fn shared(&self, batches: &[Vec<Want>]) -> Option<Taking> {
         let plans = distinct(batches.iter().flatten());
         let deadline = batches.iter().flatten().map(|want| want.deadline).max()?;
-        let How::Fused(first) = &plans.first()?.how else {
+        let first = plans.first()?;
+        // Plans over the past differ in their instant, a parameter.
+        let (How::Fused(first), None) = (&first.how, first.instant) else {
             return None;
         };
         let layout = match plans.as_slice() {
@@ -352,12 +396,13 @@ impl Engine {
         self.0.metric.sized(ids.len());
         let batch = Batched::begin(&layout.name, delivery.wants(), ids.len());
         let pool = self.0.store.pool(self.0.model.datasets[layout.dataset].database);
-        let fused = Fused {
+        let asked = Asked {
             pool,
-            layout,
             ids: &ids,
+            instant: None,
             deadline,
         };
+        let fused = Fused::new(layout, asked);
         match fused.stream(references, Some(abandoned), &mut delivery).await {
             Ok(measured) => {
                 self.0.metric.measure.add(measured);
@@ -372,7 +417,7 @@ impl Engine {
 
     /// A batch whose wants have one plan.
     async fn run_alone(&self, wants: Vec<Want>, plan: &SourcePlan) {
-        let abandoned = Some(abandoned(&wants));
+        let abandoned = abandoned(&wants);
         let deadline = latest(&wants);
         let kind = self.object_kind(plan);
         let ids = ids_of(&wants, kind);
@@ -380,17 +425,28 @@ impl Engine {
         self.0.metric.sized(ids.len());
         let batch = Batched::begin(&plan.name, delivery.wants(), ids.len());
         let pool = self.0.store.pool(plan.database);
+        let asked = Asked {
+            pool,
+            ids: &ids,
+            instant: plan.instant,
+            deadline,
+        };
         let ran = match &plan.how {
-            How::Own(own) => own.run(pool, &ids, deadline, abandoned, &mut delivery).await,
-            How::Pushdown(pushdown) => pushdown.run(pool, &ids, deadline, abandoned, &mut delivery).await,
-            How::Record => self.records(&ids, deadline, &mut delivery).await,
-            How::Fused(layout) | How::Collected(layout) => {
-                let fused = Fused {
-                    pool,
-                    layout,
-                    ids: &ids,
-                    deadline,
-                };
+            How::Own(own) => own.run(asked, Some(abandoned), &mut delivery).await,
+            How::Pushdown(pushdown) => pushdown.run(asked, Some(abandoned), &mut delivery).await,
+            How::Versions(look_up) => look_up.run(asked, abandoned, &mut delivery).await,
+            How::Record => self.records(plan, asked, &mut delivery).await,
+            How::Fused(layout) => {
+                let references = share(self.0.references.clone(), layout.clone(), deadline);
+                let fused = Fused::new(layout, asked);
+                let ran = fused.stream(references, Some(abandoned), &mut delivery).await;
+                ran.map(|measured| {
+                    self.0.metric.measure.add(measured);
+                    batch.measured(measured);
+                })
+            }
+            How::Collected(layout) => {
+                let fused = Fused::new(layout, asked);
                 fused.collect(&self.0.references, &mut delivery).await.map(|_| ())
             }
         };
@@ -403,26 +459,27 @@ impl Engine {
     /// Which of the objects exist.
     async fn records(
         &self,
-        ids: &[Arc<str>],
-        deadline: Instant,
+        plan: &SourcePlan,
+        asked: Asked<'_>,
         delivery: &mut Delivery,
     ) -> Result<(), Error> {
         let collection = self.0.model.objects();
         let list = record::List {
             columns: Vec::new(),
             filters: Vec::new(),
-            ids: Some(ids.to_vec()),
+            ids: Some(asked.ids.to_vec()),
             sort: None,
             after: None,
-            limit: ids.len(),
-            as_of: None,
+            limit: asked.ids.len(),
+            as_of: asked
+                .instant
+                .and_then(|instant| Timestamp::try_from(instant).ok()),
         };
-        let pool = self.0.store.pool(collection.database);
         let began = Instant::now();
-        let found = record::list(pool, collection, &list, deadline)
+        let found = record::list(asked.pool, collection, &list, asked.deadline)
             .await
             .map_err(|source| Error::Store {
-                source_name: self.0.record.name.clone(),
+                source_name: plan.name.clone(),
                 source: Arc::new(source),
             })?;
         let timing = Timing {
@@ -447,7 +504,7 @@ impl Engine {
             (How::Fused(layout) | How::Collected(layout), _) => layout.object_kind,
             (How::Pushdown(pushdown), _) => pushdown.object,
             (How::Own(_), Some(model::section::Kind::Own(own))) => own.object.kind,
-            (How::Own(_) | How::Record, _) => self.0.model.objects().key_type(),
+            (How::Own(_) | How::Record | How::Versions(_), _) => self.0.model.objects().key_type(),
         }
     }
 }
@@ -466,7 +523,7 @@ struct Taking {
 /// Says that a batch has ended, also when its task panics, and starts the next.
 struct Done<'a> {
     engine: &'a Engine,
-    key: SourceKey,
+    key: QueueKey,
 }
 
 impl Drop for Done<'_> {

@@ -44,6 +44,12 @@ pub enum Error {
         /// What does not fit.
         problem: String,
     },
+    /// It was asked for as of an instant, and its rows are known only as they are now.
+    #[error("read `{source_name}` as of an instant: it is not kept in revisions")]
+    NotKept {
+        /// Dataset or section.
+        source_name: Arc<str>,
+    },
     /// The task that computed it ended without an answer: a bug of ours.
     #[error("compute `{source_name}`: the batch was lost")]
     Lost {

@@ -26,6 +26,7 @@ use crate::{
     reference::{Reference, References},
     rows,
     series::{self, Points},
+    sql::{Asked, parameters},
     table::{Misfit, Table},
 };
 
@@ -37,10 +38,8 @@ pub(crate) type Joined = Result<Vec<Option<Arc<Reference>>>, Error>;
 
 /// A statement of a dataset, to be measured here.
 pub(crate) struct Fused<'a> {
-    pub(crate) pool: &'a Pool,
-    pub(crate) layout: &'a Layout,
-    pub(crate) ids: &'a [Arc<str>],
-    pub(crate) deadline: Instant,
+    layout: &'a Layout,
+    asked: Asked<'a>,
 }
 
 /// Reads the references whole, once for all statements that get a clone.
@@ -50,7 +49,11 @@ pub(crate) fn share(references: Arc<References>, layout: Arc<Layout>, deadline: 
     boxed.shared()
 }
 
-impl Fused<'_> {
+impl<'a> Fused<'a> {
+    pub(crate) fn new(layout: &'a Layout, asked: Asked<'a>) -> Fused<'a> {
+        Fused { layout, asked }
+    }
+
     /// Runs the statement and delivers each object's fragments as they are ready. Returns the measuring time.
     pub(crate) async fn stream(
         &self,
@@ -59,16 +62,17 @@ impl Fused<'_> {
         delivery: &mut Delivery,
     ) -> Result<Duration, Error> {
         let failed = |source| self.failed(source);
-        let ids = Ids(self.ids);
+        let ids = Ids(self.asked.ids);
         let (what, sql) = (&*self.layout.name, &self.layout.sql);
+        let parameters = parameters(&ids, self.asked.instant.as_ref());
         let run = Run {
             what,
             sql,
-            parameters: &[&ids],
-            deadline: self.deadline,
+            parameters: &parameters,
+            deadline: self.asked.deadline,
             abandoned,
         };
-        let mut query = self.pool.run(run).await.map_err(failed)?;
+        let mut query = self.asked.pool.run(run).await.map_err(failed)?;
         let began = Instant::now();
         let references = references.await?;
         let mut objects = Objects::new(self.layout, references, query.waited(), began);
@@ -87,23 +91,31 @@ impl Fused<'_> {
         delivery: &mut Delivery,
     ) -> Result<Duration, Error> {
         let began = Instant::now();
-        let ids = Ids(self.ids);
+        let ids = Ids(self.asked.ids);
         let (what, sql) = (&*self.layout.name, &self.layout.sql);
+        let parameters = parameters(&ids, self.asked.instant.as_ref());
         let run = Run {
             what,
             sql,
-            parameters: &[&ids],
-            deadline: self.deadline,
+            parameters: &parameters,
+            deadline: self.asked.deadline,
             abandoned: None,
         };
-        let rows = self.pool.rows(run).await.map_err(|source| self.failed(source))?;
+        let rows = self
+            .asked
+            .pool
+            .rows(run)
+            .await
+            .map_err(|source| self.failed(source))?;
         let mut table = Table::new(self.layout, vec![None; self.layout.joins.len()]);
         for row in &rows {
             if let Err(Misfit { slot, problem }) = table.push(self.layout, row, 1) {
-                return Err(self.failed(shape(self.pool, self.layout, slot, problem)));
+                return Err(self.failed(shape(self.asked.pool, self.layout, slot, problem)));
             }
         }
-        let joined = references.matching(self.layout, &table, self.deadline).await?;
+        let joined = references
+            .matching(self.layout, &table, self.asked.deadline)
+            .await?;
         let mut objects = Objects::new(self.layout, joined, Duration::ZERO, began);
         for row in &rows {
             objects.row(row, delivery);

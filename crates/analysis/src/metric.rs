@@ -1,6 +1,9 @@
 //! What the engine counts about itself, and how a scrape sees it.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use telemetry::metric::{
     New, Registry,
@@ -30,6 +33,39 @@ pub struct Metric {
     pub references_kept: Counter,
     /// Time measuring and writing.
     pub measure: Elapsed,
+    /// Documents answered as they were kept.
+    pub cache_hits: Counter,
+    /// Documents of which some sources were kept and the others made anew.
+    pub cache_partial: Counter,
+    /// Documents made anew although they can be kept.
+    pub cache_misses: Counter,
+    /// Documents whose sources changed while they were made.
+    pub cache_overtaken: Counter,
+    /// Documents dropped to keep the bound.
+    pub cache_evicted: Counter,
+    /// Bytes kept now.
+    pub cache_bytes: Level,
+    /// Documents kept now.
+    pub cache_entries: Level,
+}
+
+/// A number that grows and shrinks.
+#[derive(Debug, Default)]
+pub struct Level(AtomicUsize);
+
+impl Level {
+    pub(crate) fn add(&self, amount: usize) {
+        self.0.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    pub(crate) fn subtract(&self, amount: usize) {
+        self.0.fetch_sub(amount, Ordering::Relaxed);
+    }
+
+    /// Its value now.
+    pub fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Default for Metric {
@@ -44,6 +80,13 @@ impl Default for Metric {
             references_read: Counter::default(),
             references_kept: Counter::default(),
             measure: Elapsed::default(),
+            cache_hits: Counter::default(),
+            cache_partial: Counter::default(),
+            cache_misses: Counter::default(),
+            cache_overtaken: Counter::default(),
+            cache_evicted: Counter::default(),
+            cache_bytes: Level::default(),
+            cache_entries: Level::default(),
         }
     }
 }
@@ -95,6 +138,31 @@ pub fn register(
                 "sidequest_analysis_measure_seconds_total",
                 "Time spent measuring rows and writing fragments.",
             )),
+            read_counter(plain(
+                "sidequest_cache_hits_total",
+                "Analyses answered as they were kept.",
+            )),
+            read_counter(plain(
+                "sidequest_cache_partial_total",
+                "Analyses of which some sources were kept and the others made anew.",
+            )),
+            read_counter(plain(
+                "sidequest_cache_misses_total",
+                "Analyses made anew although they can be kept.",
+            )),
+            read_counter(plain(
+                "sidequest_cache_overtaken_total",
+                "Analyses whose sources changed while they were made.",
+            )),
+            read_counter(plain(
+                "sidequest_cache_evicted_total",
+                "Analyses dropped to keep the bound.",
+            )),
+            read_gauge(plain(
+                "sidequest_cache_bytes",
+                "Bytes of analyses and compressed bodies kept now.",
+            )),
+            read_gauge(plain("sidequest_cache_entries", "Analyses kept now.")),
             read_histogram(plain(
                 "sidequest_analysis_batch_size_ids",
                 "Distinct ids of a batch.",
@@ -114,12 +182,19 @@ pub fn register(
                 metric.references_read.get() as f64,
                 metric.references_kept.get() as f64,
                 metric.measure.get().as_secs_f64(),
+                metric.cache_hits.get() as f64,
+                metric.cache_partial.get() as f64,
+                metric.cache_misses.get() as f64,
+                metric.cache_overtaken.get() as f64,
+                metric.cache_evicted.get() as f64,
+                metric.cache_bytes.get() as f64,
+                metric.cache_entries.get() as f64,
             ];
             for (at, value) in numbers.into_iter().enumerate() {
                 out.put(at, &[], value);
             }
-            out.put_histogram(8, &[], &metric.batch_sizes);
-            out.put(9, &[], waiting() as f64);
+            out.put_histogram(15, &[], &metric.batch_sizes);
+            out.put(16, &[], waiting() as f64);
         },
     );
 }

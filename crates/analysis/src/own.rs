@@ -5,7 +5,6 @@ use std::{collections::HashMap, sync::Arc};
 use model::{column::Column, section::Own};
 use store::{
     id::Ids,
-    pool::Pool,
     query::{Abandoned, Run, raw},
     value,
 };
@@ -16,7 +15,7 @@ use crate::{
     document::Timing,
     error::Error,
     layout::{Label, label},
-    sql,
+    sql::{self, Asked, parameters},
 };
 
 /// A section of own SQL, ready to run.
@@ -47,9 +46,7 @@ impl OwnWork {
     /// Runs it for all ids and delivers each object's rows.
     pub(crate) async fn run(
         &self,
-        pool: &Pool,
-        ids: &[Arc<str>],
-        deadline: Instant,
+        asked: Asked<'_>,
         abandoned: Option<Abandoned>,
         delivery: &mut Delivery,
     ) -> Result<(), Error> {
@@ -57,15 +54,16 @@ impl OwnWork {
             source_name: self.name.clone(),
             source: Arc::new(source),
         };
-        let ids = Ids(ids);
+        let ids = Ids(asked.ids);
+        let parameters = parameters(&ids, asked.instant.as_ref());
         let run = Run {
             what: &self.name,
             sql: &self.sql,
-            parameters: &[&ids],
-            deadline,
+            parameters: &parameters,
+            deadline: asked.deadline,
             abandoned,
         };
-        let mut query = pool.run(run).await.map_err(failed)?;
+        let mut query = asked.pool.run(run).await.map_err(failed)?;
         let began = Instant::now();
         // By object: its rows so far, or what does not fit. Rows of one object need not stand together here.
         let mut found: HashMap<String, Result<Vec<u8>, String>> = HashMap::new();

@@ -11,7 +11,6 @@ use model::{
 };
 use store::{
     id::Ids,
-    pool::Pool,
     query::{Abandoned, Run, raw},
     value,
 };
@@ -26,7 +25,7 @@ use crate::{
     group::top_of,
     layout::{Label, SeriesShape, label},
     series::{self, Points},
-    sql,
+    sql::{self, Asked, parameters},
 };
 
 /// A section that PostgreSQL computes.
@@ -118,9 +117,7 @@ impl Pushdown {
     /// Runs it for all ids and delivers each object's section.
     pub(crate) async fn run(
         &self,
-        pool: &Pool,
-        ids: &[Arc<str>],
-        deadline: Instant,
+        asked: Asked<'_>,
         abandoned: Option<Abandoned>,
         delivery: &mut Delivery,
     ) -> Result<(), Error> {
@@ -128,15 +125,16 @@ impl Pushdown {
             source_name: self.name.clone(),
             source: Arc::new(source),
         };
-        let ids = Ids(ids);
+        let ids = Ids(asked.ids);
+        let parameters = parameters(&ids, asked.instant.as_ref());
         let run = Run {
             what: &self.name,
             sql: &self.sql,
-            parameters: &[&ids],
-            deadline,
+            parameters: &parameters,
+            deadline: asked.deadline,
             abandoned,
         };
-        let mut query = pool.run(run).await.map_err(failed)?;
+        let mut query = asked.pool.run(run).await.map_err(failed)?;
         let began = Instant::now();
         let mut found: HashMap<String, Found> = HashMap::new();
         while let Some(row) = query.next().await.map_err(failed)? {

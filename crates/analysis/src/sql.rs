@@ -1,6 +1,8 @@
 //! The statements of the engine, built from the model alone: identifiers are quoted, literals are the
 //! model's own and escaped, ids are the parameter `$1`.
 
+use std::{sync::Arc, time::SystemTime};
+
 use jiff::Timestamp;
 use model::{
     column::{Column, Type},
@@ -8,7 +10,30 @@ use model::{
     expression::{Condition, Literal, Measure, Operator, Predicate, quote},
     section::{Every, Groups, Own, Rows, Series},
 };
-use store::value::EPOCH_US;
+use postgres_types::ToSql;
+use store::{id::Ids, pool::Pool, value::EPOCH_US};
+use tokio::time::Instant;
+
+/// Objects asked of a database.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) pool: &'a Pool,
+    pub(crate) ids: &'a [Arc<str>],
+    /// As of when, where the statement knows the past.
+    pub(crate) instant: Option<SystemTime>,
+    pub(crate) deadline: Instant,
+}
+
+/// `$1` and, of a statement over the past, `$2`.
+pub(crate) fn parameters<'a>(
+    ids: &'a Ids<'a>,
+    instant: Option<&'a SystemTime>,
+) -> Vec<&'a (dyn ToSql + Sync)> {
+    let instant = instant.map(|instant| instant as &(dyn ToSql + Sync));
+    std::iter::once(ids as &(dyn ToSql + Sync))
+        .chain(instant)
+        .collect()
+}
 
 /// Own columns of a dataset, after the object's, ordered by object, time and key.
 /// Where the dataset's own SQL has this order already, PostgreSQL sorts once.

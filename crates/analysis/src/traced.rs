@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use telemetry::trace::{self, Open, Trace, name::Name, span::Step};
 
-use crate::batch::Want;
+use crate::batch::{Answer, Want};
 
 /// The trace of a batch that works for these wants: seen in each of theirs. Off, if theirs are.
 pub(crate) fn trace_of(wants: &[Want]) -> Trace {
@@ -17,6 +17,23 @@ pub(crate) fn trace_of(wants: &[Want]) -> Trace {
         }
     }
     batch
+}
+
+/// Answers are looked at that were there some time ago: until now the request waited for a thread.
+pub(crate) fn woke(answers: &[Answer]) {
+    let trace = trace::current();
+    if let (true, Some(delivered)) = (trace.is_on(), answers.iter().map(|answer| answer.delivered).max()) {
+        trace.add(Step::Wake, delivered.into_std(), Instant::now());
+    }
+}
+
+/// A document is put together.
+pub(crate) fn document<T>(fill: impl FnOnce() -> T) -> T {
+    let trace = trace::current();
+    let step = trace.begin(Step::Document);
+    let document = fill();
+    trace.end(step);
+    document
 }
 
 /// A batch as its trace sees it, until it is dropped.

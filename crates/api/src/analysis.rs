@@ -8,10 +8,17 @@ use std::{
     task::{Context, Poll},
 };
 
-use ::analysis::{document::Document, engine::Existence, error::Error};
+use ::analysis::{
+    document::Timing as Spent,
+    engine::Existence,
+    error::Error,
+    exact::{Question, Reuse},
+};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use model::plan::Plan;
+use http::header;
+use jiff::Timestamp;
+use model::{collection::Collection, plan::Plan};
 use serde_json::json;
 use store::record::{self, List, Place, Record};
 
@@ -23,6 +30,7 @@ use crate::{
     list,
     problem::Problem,
     site::Site,
+    validator,
 };
 
 /// Keys that are read ahead of their analyses.
@@ -34,27 +42,74 @@ const CHUNK_BYTES: usize = 64 * 1024;
 pub(crate) async fn one(site: &Arc<Site>, mut call: Call) -> Result<Answer, Problem> {
     let given = call.next_path();
     let plan = plan(site, &mut call)?;
+    let as_of = call.query.instant("as_of")?;
     let deadline = call.deadline;
     call.query.finish(call.name.parameters())?;
     let objects = site.model.objects();
     let id: Arc<str> = collection::key(&given, objects)?.into();
     let failed = |error| Problem::of_analysis(&error, &objects.name);
-    let document = site
-        .engine
-        .document(&id, &plan, Existence::Asked, deadline)
-        .await
-        .map_err(failed)?;
-    let timing = timing(&document);
-    let body = if plan.columns.is_empty() {
-        document.body().clone()
+    let reuse = if validator::wants_anew(&call.headers) {
+        Reuse::Never
     } else {
-        let mut keys = Keys::new(site, Some(vec![Arc::clone(&id)]), &plan);
-        match keys.next(deadline).await?.found.first() {
-            Some(record) => list::joined(&list::item(record, objects, &plan.columns), &document),
-            None => return Err(failed(Error::NotFound { id })),
+        Reuse::Exact
+    };
+    let question = Question {
+        plan: &plan,
+        as_of,
+        existence: Existence::Asked,
+        reuse,
+    };
+    let columns_as_of = as_of_columns(objects, &plan, as_of)?;
+    let engine = &site.engine;
+    let look = engine.look(&id, &question, deadline).await.map_err(failed)?;
+    let is_whole = plan.columns.is_empty();
+    if is_whole && reuse == Reuse::Exact {
+        let wanted = site.encoding(&call.headers);
+        let held = look
+            .tag(engine)
+            .and_then(|tag| validator::held(&call.headers, tag, wanted));
+        if let Some(held) = held {
+            let answer = Answer::json(Bytes::new()).timing(timing(look.timing()));
+            return Ok(answer.header(header::ETAG, &held).not_modified());
         }
+    }
+    let answered = engine.answer(look).await.map_err(failed)?;
+    let timing = timing(answered.document.timing);
+    if is_whole {
+        let is_any_held = validator::is_any_held(&call.headers);
+        let answer = Answer::analysis(answered).timing(timing);
+        return Ok(if is_any_held {
+            answer.not_modified()
+        } else {
+            answer
+        });
+    }
+    let mut keys = Keys::new(site, Some(vec![Arc::clone(&id)]), &plan, columns_as_of);
+    let body = match keys.next(deadline).await?.found.first() {
+        Some(record) => list::joined(&list::item(record, objects, &plan.columns), &answered.document),
+        None => return Err(failed(Error::NotFound { id })),
     };
     Ok(Answer::json(body).timing(timing))
+}
+
+/// As of when records are read; an error where columns are asked for that have no past.
+pub(crate) fn as_of_columns(
+    objects: &Collection,
+    plan: &Plan,
+    as_of: Option<Timestamp>,
+) -> Result<Option<Timestamp>, Problem> {
+    match (as_of, &objects.revisions) {
+        (Some(_), None) if !plan.columns.is_empty() => {
+            let source_name = objects.name.as_str().into();
+            Err(Problem::of_analysis(
+                &Error::NotKept { source_name },
+                &objects.name,
+            ))
+        }
+        // Whether it exists is then known only of now.
+        (_, None) => Ok(None),
+        (as_of, Some(_)) => Ok(as_of),
+    }
 }
 
 /// `GET /objects/analysis`
@@ -66,16 +121,20 @@ pub(crate) async fn many(site: &Arc<Site>, mut call: Call) -> Result<Answer, Pro
         .list("ids", site.config.ids_max)?
         .map(|ids| list::keys(&ids, objects))
         .transpose()?;
+    let as_of = call.query.instant("as_of")?;
     let (deadline, wants) = (call.deadline, call.wants);
     call.query.finish(call.name.parameters())?;
-    let mut keys = Keys::new(site, ids, &plan);
+    site.engine
+        .can_answer(&plan, as_of)
+        .map_err(|error| Problem::of_analysis(&error, &objects.name))?;
+    let mut keys = Keys::new(site, ids, &plan, as_of_columns(objects, &plan, as_of)?);
     // The first keys before the status: a database that is down is then a problem, not half an answer.
     let first = keys.next(deadline).await?;
     let many = Many {
         wants,
         state: State::Before,
         collection: objects.name.clone(),
-        documents: documents(Arc::clone(site), plan, keys, first),
+        documents: documents(Arc::clone(site), (plan, as_of), keys, first),
     };
     let media = match wants {
         Wants::Array => Media::JsonOrNdjson,
@@ -93,15 +152,14 @@ pub(crate) fn fields(site: &Site, call: &mut Call) -> Result<Option<Plan>, Rejec
     Ok(Some(Plan::fields(&site.model, &fields)?))
 }
 
-fn plan(site: &Site, call: &mut Call) -> Result<Arc<Plan>, Rejection> {
+pub(crate) fn plan(site: &Site, call: &mut Call) -> Result<Arc<Plan>, Rejection> {
     Ok(match fields(site, call)? {
         Some(plan) => Arc::new(plan),
         None => Arc::clone(&site.analysis),
     })
 }
 
-fn timing(document: &Document) -> Timing {
-    let timing = &document.timing;
+fn timing(timing: Spent) -> Timing {
     Timing {
         queue: timing.queue,
         pool: timing.pool,
@@ -118,6 +176,7 @@ struct Keys {
     ids: Option<Vec<Arc<str>>>,
     /// Columns to show before the sections.
     columns: Vec<usize>,
+    as_of: Option<Timestamp>,
     after: Option<Place>,
     done: bool,
 }
@@ -129,11 +188,12 @@ struct KeysPage {
 }
 
 impl Keys {
-    fn new(site: &Arc<Site>, ids: Option<Vec<Arc<str>>>, plan: &Plan) -> Keys {
+    fn new(site: &Arc<Site>, ids: Option<Vec<Arc<str>>>, plan: &Plan, as_of: Option<Timestamp>) -> Keys {
         Keys {
             site: Arc::clone(site),
             ids,
             columns: plan.columns.clone(),
+            as_of,
             after: None,
             done: false,
         }
@@ -149,7 +209,7 @@ impl Keys {
             sort: None,
             after: self.after.take(),
             limit,
-            as_of: None,
+            as_of: self.as_of,
         };
         let found = record::list(self.site.store.pool(objects.database), objects, &list, deadline).await?;
         self.done = self.ids.is_some() || found.len() < limit;
@@ -171,7 +231,12 @@ type Member = (Option<Arc<str>>, Result<Bytes, Problem>);
 type Documents = Pin<Box<dyn Stream<Item = Member> + Send>>;
 
 /// The documents of all pages of keys. Nothing is computed unless it is read; dropping it stops the work.
-fn documents(site: Arc<Site>, plan: Arc<Plan>, keys: Keys, first: KeysPage) -> Documents {
+fn documents(
+    site: Arc<Site>,
+    (plan, as_of): (Arc<Plan>, Option<Timestamp>),
+    keys: Keys,
+    first: KeysPage,
+) -> Documents {
     let pages = stream::unfold((keys, Some(Ok(first))), |(mut keys, ready)| async move {
         let page = match ready {
             Some(page) => page,
@@ -195,7 +260,7 @@ fn documents(site: Arc<Site>, plan: Arc<Plan>, keys: Keys, first: KeysPage) -> D
         // Each has its own time: a slow client does not use up that of the later ones.
         let documents = site
             .engine
-            .documents(&ids, Arc::clone(&plan), site.config.request_timeout);
+            .documents(&ids, Arc::clone(&plan), as_of, site.config.request_timeout);
         let (site, plan) = (Arc::clone(&site), Arc::clone(&plan));
         // Without columns the records have told all they have: their keys.
         let mut records = page.found.into_iter();

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use analysis::exact::Answered;
 use bytes::Bytes;
 use futures_util::Stream;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -17,6 +18,9 @@ pub(crate) struct Answer {
     pub(crate) content: Content,
     pub(crate) media: Media,
     pub(crate) status: StatusCode,
+    /// The analysis that the content is: its compressed forms may be there already, and its `ETag` follows from
+    /// its tag when the encoding is known.
+    pub(crate) answered: Option<Box<Answered>>,
     /// Headers of this answer alone.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// The URL of the next page.
@@ -81,11 +85,18 @@ impl Answer {
         Answer::new(media, Content::Stream(chunks))
     }
 
+    pub(crate) fn analysis(answered: Answered) -> Answer {
+        let mut answer = Answer::json(answered.document.body().clone());
+        answer.answered = Some(Box::new(answered));
+        answer
+    }
+
     fn new(media: Media, content: Content) -> Answer {
         Answer {
             content,
             media,
             status: StatusCode::OK,
+            answered: None,
             headers: Vec::new(),
             next: None,
             previous: None,

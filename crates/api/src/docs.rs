@@ -111,7 +111,10 @@ fn about_header(header: Header) -> (&'static str, &'static str) {
             "If-Match: \"7\"",
             "The revision that is replaced: the <code>ETag</code> that the record was read with. Another has come: 412, with it.",
         ),
-        Header::IfNoneMatch => ("If-None-Match: \"7\"", "304 if the record is still that."),
+        Header::IfNoneMatch => (
+            "If-None-Match: \"7\"",
+            "304 if it is still that: a record, or an analysis by its own <code>ETag</code>.",
+        ),
         Header::IfNoneMatchAny => ("If-None-Match: *", "The record is not there yet."),
         Header::Author => (
             "Sidequest-Author: name",
@@ -171,6 +174,11 @@ fn about(parameter: Parameter, route: Name) -> (&'static str, &'static str) {
         ),
         Parameter::From => ("from=N", "The one revision."),
         Parameter::To => ("to=N", "The other revision."),
+        Parameter::Since => ("from=2013-07-01T12:00:00Z", "The earlier instant."),
+        Parameter::Until => (
+            "to=2013-07-02T12:00:00Z",
+            "The later instant; now, if it is left out.",
+        ),
         Parameter::Revisions => ("revisions=all", "Every revision, deletions among them."),
         Parameter::Filters => (
             "column=value",

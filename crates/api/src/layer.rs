@@ -11,6 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use analysis::{cache::Form, exact::Answered};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -31,6 +33,7 @@ use crate::{
     router::{self, Matched, Name, Parameter, Takes},
     site::Site,
     spent::Spent,
+    validator,
 };
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -93,13 +96,8 @@ struct Wanted {
 
 impl Wanted {
     fn of(site: &Site, headers: &HeaderMap) -> Wanted {
-        let encoding = if site.config.compression {
-            compress::negotiate(headers)
-        } else {
-            Encoding::Identity
-        };
         Wanted {
-            encoding,
+            encoding: site.encoding(headers),
             pretty: false,
             http2: false,
         }
@@ -262,7 +260,7 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Durat
             HeaderValue::from_static(media.content_type()),
         );
     }
-    // Exact versions come later: until then every answer is asked for anew.
+    // An answer may be kept by whoever asks each time whether it is still the one.
     let cache = if media == Media::Problem {
         "no-store"
     } else {
@@ -292,11 +290,16 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Durat
     } else {
         wanted.encoding
     };
-    let (content, encoding) = encode(answer.content, media, wanted.pretty, encoding);
+    let answered = answer.answered.as_deref();
+    let kept = |encoding| form(&exchange.site, answered?, encoding);
+    let (content, encoding) = encode(answer.content, media, wanted.pretty, encoding, kept);
     exchange.trace.end(step);
     if let Some(encoding) = encoding.name() {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
+    let tag = answered.and_then(|answered| answered.tag);
+    let tag = tag.map(|tag| validator::tag(tag, encoding));
+    headers.extend(tag.and_then(|tag| Some((header::ETAG, HeaderValue::try_from(tag).ok()?))));
     // Last: it says how long all of the above took.
     headers.insert(
         SERVER_TIMING,
@@ -320,7 +323,13 @@ fn refuse(problem: &Problem, headers: &mut HeaderMap) {
 }
 
 /// Indents, then compresses. What comes in one piece is done here: 145 µs for the largest.
-fn encode(content: Content, media: Media, pretty: bool, wanted: Encoding) -> (Content, Encoding) {
+fn encode(
+    content: Content,
+    media: Media,
+    pretty: bool,
+    wanted: Encoding,
+    kept: impl FnOnce(Encoding) -> Option<Bytes>,
+) -> (Content, Encoding) {
     let pretty = pretty && media.is_indentable();
     match content {
         Content::Nothing => (Content::Nothing, Encoding::Identity),
@@ -331,7 +340,9 @@ fn encode(content: Content, media: Media, pretty: bool, wanted: Encoding) -> (Co
                 body
             };
             let encoding = wanted.for_length(body.len());
-            match compress::whole(&body, encoding) {
+            // An indented one is seldom asked for twice.
+            let compressed = if pretty { None } else { kept(encoding) };
+            match compressed.or_else(|| compress::whole(&body, encoding)) {
                 Some(compressed) => (Content::Whole(compressed), encoding),
                 None => (Content::Whole(body), Encoding::Identity),
             }
@@ -349,6 +360,17 @@ fn encode(content: Content, media: Media, pretty: bool, wanted: Encoding) -> (Co
             }
         }
     }
+}
+
+/// The compressed form of an analysis, kept beside it.
+fn form(site: &Site, answered: &Answered, encoding: Encoding) -> Option<Bytes> {
+    let form = match encoding {
+        Encoding::Gzip => Form::Gzip,
+        Encoding::Zstd => Form::Zstd,
+        Encoding::Identity => return None,
+    };
+    let compress = |body: &Bytes| compress::whole(body, encoding);
+    site.engine.form(answered, form, compress)
 }
 
 fn send(

@@ -16,7 +16,6 @@ use crate::{
     error::Rejection,
     list::{self, Listing},
     problem::Problem,
-    query::bad,
     site::Site,
 };
 
@@ -29,13 +28,6 @@ pub(crate) async fn list(site: &Arc<Site>, mut call: Call) -> Result<Answer, Pro
     if plan.parts.is_empty() {
         return collection::page(site, call, site.model.objects(), plan.columns).await;
     }
-    if call.query.get("as_of").is_some() {
-        return Err(bad(
-            "as_of",
-            "reaches no sections: name only columns in `fields`".to_owned(),
-        )
-        .into());
-    }
     with_sections(site, call, plan).await
 }
 
@@ -45,10 +37,15 @@ pub(crate) async fn get(site: &Arc<Site>, call: Call) -> Result<Answer, Problem>
 }
 
 /// The page's records from the collection, their sections from the engine.
-async fn with_sections(site: &Arc<Site>, call: Call, plan: Plan) -> Result<Answer, Problem> {
+async fn with_sections(site: &Arc<Site>, mut call: Call, plan: Plan) -> Result<Answer, Problem> {
     let objects = site.model.objects();
     let deadline = call.deadline;
-    let listing = Listing::read(call, &site.config, objects, plan.columns.clone())?;
+    let as_of = call.query.instant("as_of")?;
+    let failed = |error| Problem::of_analysis(&error, &objects.name);
+    site.engine.can_answer(&plan, as_of).map_err(failed)?;
+    let columns_as_of = analysis::as_of_columns(objects, &plan, as_of)?;
+    let mut listing = Listing::read(call, &site.config, objects, plan.columns.clone())?;
+    listing.list.as_of = columns_as_of;
     let mut records = record::list(
         site.store.pool(objects.database),
         objects,
@@ -58,10 +55,11 @@ async fn with_sections(site: &Arc<Site>, call: Call, plan: Plan) -> Result<Answe
     .await?;
     let next = listing.cut(&mut records, objects);
     let ids: Vec<_> = records.iter().map(|record| Arc::clone(&record.key)).collect();
-    let mut documents = Box::pin(
-        site.engine
-            .documents(&ids, Arc::new(plan), site.config.request_timeout),
-    );
+    let mut documents =
+        Box::pin(
+            site.engine
+                .documents(&ids, Arc::new(plan), as_of, site.config.request_timeout),
+        );
     let mut items: Vec<Bytes> = Vec::with_capacity(records.len());
     for record in &records {
         // All of the page in the request's time, not each of its objects in as much.

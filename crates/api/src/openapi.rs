@@ -130,6 +130,7 @@ fn name_of(name: Name) -> &'static str {
         Name::ObjectsAnalysis => "analyse_objects",
         Name::Object => "get_object",
         Name::ObjectAnalysis => "analyse_object",
+        Name::AnalysisDifference => "compare_analysis",
         Name::Collection => "list",
         Name::Record => "get",
         Name::History => "history",
@@ -153,7 +154,7 @@ fn headers() -> Value {
     json!({
         "RequestId": { "description": "The request's id: the client's own if it sent one.", "schema": { "type": "string" } },
         "ServerTiming": { "description": "Where the time went, in milliseconds.", "schema": { "type": "string" } },
-        "ETag": { "description": "The number of the record's newest revision, in quotes: `If-Match` of a write.", "schema": { "type": "string" } },
+        "ETag": { "description": "Of a record the number of its newest revision, in quotes: `If-Match` of a write. Of an analysis what its versions come to, one for each encoding.", "schema": { "type": "string" } },
         "Location": { "description": "Where the record is.", "schema": { "type": "string" } },
         "Link": { "description": "`rel=\"next\"` and, where pages go both ways, `rel=\"prev\"`.", "schema": { "type": "string" } },
     })

@@ -260,6 +260,12 @@ impl Problem {
                 Kind::ModelMismatch,
                 format!("a row of `{source_name}` does not fit the model: {problem}"),
             ),
+            Error::NotKept { source_name } => Rejection::BadParameter {
+                name: "as_of".to_owned(),
+                problem: format!("asks for the past of `{source_name}`, which is not kept in revisions"),
+                hint: Some("leave its sections out: name the others in `fields`".to_owned()),
+            }
+            .into(),
             Error::Lost { source_name } => Problem::new(
                 Kind::Internal,
                 format!("the computation of `{source_name}` was lost"),

@@ -13,7 +13,7 @@ use crate::{
     answer::{Answer, Media},
     bulk,
     call::Call,
-    collection,
+    collection, difference,
     error::Rejection,
     export, history, import, object,
     problem::{Kind, Problem},
@@ -47,6 +47,7 @@ pub(crate) enum Name {
     ObjectsAnalysis,
     Object,
     ObjectAnalysis,
+    AnalysisDifference,
     Collection,
     Record,
     History,
@@ -92,6 +93,9 @@ pub(crate) enum Parameter {
     Filters,
     From,
     To,
+    /// `from=`, `to=` of instants.
+    Since,
+    Until,
     Revisions,
     Pretty,
 }
@@ -137,11 +141,12 @@ impl Route {
 }
 
 impl Name {
-    pub(crate) const ALL: [Name; 20] = [
+    pub(crate) const ALL: [Name; 21] = [
         Name::Objects,
         Name::ObjectsAnalysis,
         Name::Object,
         Name::ObjectAnalysis,
+        Name::AnalysisDifference,
         Name::Collection,
         Name::Record,
         Name::History,
@@ -217,8 +222,8 @@ impl Parameter {
             Parameter::Objects => "objects",
             Parameter::Each => "each",
             Parameter::AsOf => "as_of",
-            Parameter::From => "from",
-            Parameter::To => "to",
+            Parameter::From | Parameter::Since => "from",
+            Parameter::To | Parameter::Until => "to",
             Parameter::Revisions => "revisions",
             Parameter::Pretty => "pretty",
             Parameter::Filters => return None,
@@ -237,6 +242,8 @@ impl Parameter {
             | Parameter::Filters
             | Parameter::From
             | Parameter::To
+            | Parameter::Since
+            | Parameter::Until
             | Parameter::Revisions
             | Parameter::Pretty => false,
         }
@@ -444,6 +451,7 @@ pub(crate) async fn dispatch(site: &Arc<Site>, name: Name, call: Call) -> Result
         Name::ObjectsAnalysis => Box::pin(analysis::many(site, call)),
         Name::Object => Box::pin(object::get(site, call)),
         Name::ObjectAnalysis => Box::pin(analysis::one(site, call)),
+        Name::AnalysisDifference => Box::pin(difference::of_analysis(site, call)),
         Name::Collection => Box::pin(collection::list(site, call)),
         Name::Record => Box::pin(collection::get(site, call)),
         Name::History => Box::pin(history::list(site, call)),

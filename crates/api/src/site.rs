@@ -7,12 +7,14 @@ use std::sync::{
 
 use ::analysis::engine::Engine;
 use bytes::Bytes;
+use http::HeaderMap;
 use model::{model::Model, plan::Plan};
 use store::open::Store;
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    compress::{self, Encoding},
     config::Config,
     docs,
     limit::Gate,
@@ -83,6 +85,15 @@ impl Site {
             model,
             store,
             engine,
+        }
+    }
+
+    /// The encoding that a client is answered in, unless the body is too small for it.
+    pub(crate) fn encoding(&self, headers: &HeaderMap) -> Encoding {
+        if self.config.compression {
+            compress::negotiate(headers)
+        } else {
+            Encoding::Identity
         }
     }
 

@@ -358,6 +358,14 @@ pub(crate) struct Settings {
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     #[arg(value_parser = BoolishValueParser::new(), value_name = "BOOL", action = ArgAction::Set)]
     pub(crate) no_cache: Option<bool>,
+    /// Memory for analyses that were made and their compressed bodies: `256MiB`.
+    #[arg(
+        long,
+        env = "SIDEQUEST_CACHE_BYTES",
+        value_name = "SIZE",
+        help_heading = "Answers"
+    )]
+    pub(crate) cache_bytes: Option<Size>,
     /// A request is answered within this time, or with 504.
     #[arg(
         long,
@@ -531,6 +539,10 @@ pub(crate) struct Named {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span(pub(crate) Duration);
 
+/// A number of bytes: `64MiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size(pub(crate) usize);
+
 impl FromStr for Admin {
     type Err = String;
 
@@ -607,6 +619,38 @@ impl FromStr for Span {
             Some(total) if total <= 24 * 3_600_000 => Ok(Span(Duration::from_millis(total))),
             Some(_) | None => Err("give at most 24h".to_owned()),
         }
+    }
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "give a number and its unit: 512KiB, 64MiB, 2GiB".to_owned();
+        let digits = text
+            .find(|letter: char| !letter.is_ascii_digit())
+            .ok_or_else(wrong)?;
+        let (number, unit) = text.split_at(digits);
+        let number: usize = number.parse().map_err(|_| wrong())?;
+        let bytes: usize = match unit {
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            _ => return Err(wrong()),
+        };
+        number
+            .checked_mul(bytes)
+            .filter(|bytes| *bytes > 0)
+            .map(Size)
+            .ok_or_else(|| "give a size above zero that memory can have".to_owned())
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 

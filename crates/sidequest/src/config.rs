@@ -31,6 +31,8 @@ pub(crate) const ADMIN: &str = "127.0.0.1:9090";
 pub(crate) const URL: &str = "http://127.0.0.1:8080";
 const REQUEST_TIMEOUT: &str = "10s";
 const DRAIN_MAX: &str = "30s";
+/// Some 1,500 analyses of 150 kB, with their compressed bodies.
+const CACHE_BYTES: usize = 256 << 20;
 /// Two connections full of streams, with answers of some 60 kB: about 120 MB at worst.
 const IN_FLIGHT_MAX: u32 = 2_048;
 const LOG_LEVEL: &str = "info";
@@ -53,6 +55,7 @@ pub(crate) fn defaults() -> Vec<(&'static str, String)> {
         ("engine", "auto".to_owned()),
         ("pool", "as many as there are cores, 2 to 8".to_owned()),
         ("strategy", "auto".to_owned()),
+        ("cache_bytes", "256MiB".to_owned()),
         ("request_timeout", REQUEST_TIMEOUT.to_owned()),
         ("in_flight_max", IN_FLIGHT_MAX.to_string()),
         ("drain_max", DRAIN_MAX.to_owned()),
@@ -78,7 +81,8 @@ pub(crate) struct Config {
     /// Over what the model says.
     pub(crate) pool: Option<u32>,
     pub(crate) strategy: Strategy,
-    pub(crate) cache: bool,
+    /// 0: nothing is kept.
+    pub(crate) cache_bytes: usize,
     pub(crate) read_only: bool,
     pub(crate) request_timeout: Duration,
     pub(crate) in_flight_max: u32,
@@ -227,7 +231,10 @@ impl Config {
             )?,
             pool: settings.pool,
             strategy: settings.strategy.unwrap_or(Strategy::Auto),
-            cache: !settings.no_cache.unwrap_or(false),
+            cache_bytes: match settings.no_cache {
+                Some(true) => 0,
+                Some(false) | None => settings.cache_bytes.map_or(CACHE_BYTES, |size| size.0),
+            },
             read_only: settings.read_only.unwrap_or(false),
             request_timeout: settings
                 .request_timeout
@@ -343,6 +350,7 @@ impl Settings {
             pool,
             strategy,
             no_cache,
+            cache_bytes,
             read_only,
             request_timeout,
             in_flight_max,
@@ -373,6 +381,7 @@ impl Settings {
             pool: pool.or(other.pool),
             strategy: strategy.or(other.strategy),
             no_cache: no_cache.or(other.no_cache),
+            cache_bytes: cache_bytes.or(other.cache_bytes),
             read_only: read_only.or(other.read_only),
             request_timeout: request_timeout.or(other.request_timeout),
             in_flight_max: in_flight_max.or(other.in_flight_max),

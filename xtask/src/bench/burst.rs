@@ -22,6 +22,8 @@ pub(crate) struct Answers {
     pub(crate) bodies: BTreeMap<String, Vec<u8>>,
     pub(crate) wall: Duration,
     pub(crate) first_body: Duration,
+    /// By the name that the request was given: what `If-None-Match` may say next time.
+    pub(crate) tags: BTreeMap<String, String>,
     /// Sorted.
     ends: Vec<Duration>,
 }
@@ -29,6 +31,7 @@ pub(crate) struct Answers {
 struct Answer {
     name: String,
     body: Vec<u8>,
+    tag: Option<String>,
     first: Duration,
     end: Duration,
 }
@@ -43,6 +46,28 @@ impl Answers {
 
 /// Sends them all, then reads them all. Pairs of a name and a path.
 pub(crate) async fn run(address: SocketAddr, requests: &[(String, String)]) -> anyhow::Result<Answers> {
+    let requests: Vec<Request> = requests
+        .iter()
+        .map(|(name, path)| Request {
+            name: name.clone(),
+            path: path.clone(),
+            tag: None,
+        })
+        .collect();
+    ask(address, &requests).await
+}
+
+/// One of many requests.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    /// `If-None-Match`; then the answer must be 304.
+    pub(crate) tag: Option<String>,
+}
+
+/// Sends them all, then reads them all.
+pub(crate) async fn ask(address: SocketAddr, requests: &[Request]) -> anyhow::Result<Answers> {
     let stream = TcpStream::connect(address)
         .await
         .with_context(|| format!("connect to {address}"))?;
@@ -59,19 +84,25 @@ pub(crate) async fn run(address: SocketAddr, requests: &[(String, String)]) -> a
 
     let mut readers = JoinSet::new();
     let started = Instant::now();
-    for (name, path) in requests {
+    for Request { name, path, tag } in requests {
         sender = sender.ready().await.context("send a request")?;
         let request = http::Request::get(format!("http://{address}{path}"))
             .body(())
             .with_context(|| format!("ask for {path}"))?;
-        let request = with_ndjson(request);
+        let mut request = with_ndjson(request);
+        if let Some(tag) = tag {
+            let value = http::HeaderValue::from_str(tag).context("send a tag back")?;
+            request.headers_mut().insert("if-none-match", value);
+        }
         let (response, _) = sender
             .send_request(request, true)
             .with_context(|| format!("ask for {path}"))?;
-        readers.spawn(read(name.clone(), response, started));
+        let expected = if tag.is_some() { 304 } else { 200 };
+        readers.spawn(read(name.clone(), response, started, expected));
     }
     let mut answers = Answers {
         bodies: BTreeMap::new(),
+        tags: BTreeMap::new(),
         wall: Duration::ZERO,
         first_body: Duration::MAX,
         ends: Vec::with_capacity(requests.len()),
@@ -80,6 +111,9 @@ pub(crate) async fn run(address: SocketAddr, requests: &[(String, String)]) -> a
         let answer = answer.context("read an answer")??;
         answers.first_body = answers.first_body.min(answer.first);
         answers.ends.push(answer.end);
+        answers
+            .tags
+            .extend(answer.tag.map(|tag| (answer.name.clone(), tag)));
         answers.bodies.insert(answer.name, answer.body);
     }
     // Closed here and now: a client that stands still answers no ping, and a server that drains waits for it.
@@ -99,11 +133,18 @@ fn with_ndjson(mut request: http::Request<()>) -> http::Request<()> {
     request
 }
 
-async fn read(name: String, response: ResponseFuture, started: Instant) -> anyhow::Result<Answer> {
+async fn read(
+    name: String,
+    response: ResponseFuture,
+    started: Instant,
+    expected: u16,
+) -> anyhow::Result<Answer> {
     let response = response
         .await
         .with_context(|| format!("get an answer for {name}"))?;
     let status = response.status();
+    let tag = response.headers().get("etag").and_then(|tag| tag.to_str().ok());
+    let tag = tag.map(str::to_owned);
     let mut stream = response.into_body();
     let mut body = Vec::new();
     let mut first = None;
@@ -114,7 +155,7 @@ async fn read(name: String, response: ResponseFuture, started: Instant) -> anyho
         body.extend_from_slice(&part);
     }
     let end = started.elapsed();
-    if status != 200 {
+    if status != expected {
         bail!(
             "get an answer for {name}: {status}: {:.300}",
             String::from_utf8_lossy(&body)
@@ -123,6 +164,7 @@ async fn read(name: String, response: ResponseFuture, started: Instant) -> anyho
     Ok(Answer {
         name,
         body,
+        tag,
         first: first.unwrap_or(end),
         end,
     })

@@ -139,6 +139,16 @@ impl Cpu {
     }
 }
 
+/// What a process and its children have used until now.
+pub(super) fn cpu_of(pid: u32) -> anyhow::Result<Duration> {
+    let ticks = stats()?
+        .iter()
+        .filter(|stat| stat.pid == pid || stat.parent == pid)
+        .map(|stat| stat.own_ticks)
+        .sum();
+    Ok(in_time(ticks))
+}
+
 async fn is_ready(admin: SocketAddr) -> bool {
     let ask = async {
         let mut stream = TcpStream::connect(admin).await?;

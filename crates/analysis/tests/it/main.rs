@@ -7,3 +7,7 @@ mod world;
 mod agreement;
 mod answer;
 mod batching;
+mod exact;
+mod fresh;
+mod ledger;
+mod past;

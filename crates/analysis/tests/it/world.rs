@@ -78,6 +78,7 @@ impl World {
             waiting_max: 10_000,
             ahead_max: 64,
             keep_references: false,
+            cache_bytes: 0,
         };
         Engine::new(self.model.clone(), self.store.clone(), config)
     }

@@ -78,7 +78,9 @@ fn of_path(route: &Route, collection: &Collection, of_objects: bool) -> Vec<Valu
         vec![json!({ "name": name, "in": "path", "required": true, "description": about, "schema": schema })]
     };
     match route.name {
-        Name::Object | Name::ObjectAnalysis => one("id", "The object's key.", key()),
+        Name::Object | Name::ObjectAnalysis | Name::AnalysisDifference => {
+            one("id", "The object's key.", key())
+        }
         Name::Record
         | Name::History
         | Name::Difference
@@ -124,7 +126,7 @@ fn of_query(
             value["style"] = "form".into();
             value["explode"] = false.into();
         }
-        if matches!(parameter, Parameter::From | Parameter::To) {
+        if matches!(parameter, Parameter::From | Parameter::To | Parameter::Since) {
             value["required"] = true.into();
         }
         out.push(value);
@@ -203,6 +205,16 @@ fn of_query(
         ),
         Parameter::From => add("from", "The one revision.", schema::revision()),
         Parameter::To => add("to", "The other revision.", schema::revision()),
+        Parameter::Since => add(
+            "from",
+            "The earlier instant.",
+            json!({ "type": "string", "format": "date-time" }),
+        ),
+        Parameter::Until => add(
+            "to",
+            "The later instant; now, if it is left out.",
+            json!({ "type": "string", "format": "date-time" }),
+        ),
         Parameter::Revisions => add(
             "revisions",
             "`all`: every revision, deletions among them. `newest`: a line a record.",

@@ -22,6 +22,30 @@ pub(super) fn all(route: &Route, collection: &Collection) -> Value {
         Name::Collection => (json_of(of_collection("page")), true),
         Name::Object | Name::Record => (json_of(reference(&collection.name)), false),
         Name::ObjectAnalysis => (json_of(reference("Analysis")), false),
+        Name::AnalysisDifference => (
+            json_of(json!({
+                "type": "object",
+                "properties": {
+                    "id": {},
+                    "changes": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "properties": {
+                                "path": { "type": "string" },
+                                "from": { "description": "Left out: it is new." },
+                                "to": { "description": "Left out: it is gone." },
+                            },
+                            "required": ["path"],
+                            "additionalProperties": false,
+                        },
+                    },
+                },
+                "required": ["id", "changes"],
+                "additionalProperties": false,
+            })),
+            false,
+        ),
         Name::ObjectsAnalysis => {
             let mut content = json_of(json!({ "type": "array", "items": reference("AnalysisOrProblem") }));
             content["application/x-ndjson"] = json!({ "schema": { "type": "string" } });
@@ -76,7 +100,8 @@ pub(super) fn all(route: &Route, collection: &Collection) -> Value {
         route.name,
         Name::Create | Name::Replace | Name::Patch | Name::Revert
     );
-    if is_record || is_written {
+    let is_analysis = route.name == Name::ObjectAnalysis;
+    if is_record || is_written || is_analysis {
         headers.insert("etag".into(), json!({ "$ref": "#/components/headers/ETag" }));
     }
     let mut responses = Map::new();
@@ -96,7 +121,7 @@ pub(super) fn all(route: &Route, collection: &Collection) -> Value {
             json!({ "description": "The record was created.", "headers": headers, "content": content }),
         );
     }
-    if is_record {
+    if is_record || is_analysis {
         responses.insert(
             "304".into(),
             json!({ "description": "The client has it already." }),

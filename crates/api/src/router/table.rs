@@ -52,7 +52,12 @@ pub(crate) const ROUTES: [Route; Name::ALL.len()] = [
         paths: &["/api/v1/objects/analysis"],
         title: "Analyse many objects",
         about: "The analyses of all objects, or of those in `ids`, in order of their key, streamed. `Accept: application/x-ndjson` gives one a line, otherwise it is one JSON array. The status is sent before the first analysis is made; an object that fails later stands in its place as `{\"id\": .., \"problem\": {..}}`. After a problem with status 503 or 504 no more objects follow.",
-        parameters: &[Parameter::Ids, Parameter::Fields, Parameter::Pretty],
+        parameters: &[
+            Parameter::Ids,
+            Parameter::Fields,
+            Parameter::AsOf,
+            Parameter::Pretty,
+        ],
         problems: &[
             Kind::BadParameter,
             Kind::UnknownField,
@@ -83,8 +88,31 @@ pub(crate) const ROUTES: [Route; Name::ALL.len()] = [
         name: Name::ObjectAnalysis,
         paths: &["/api/v1/objects/{id}/analysis"],
         title: "Analyse an object",
-        about: "All sections of the object's analysis, or those that `fields` names.",
-        parameters: &[Parameter::Fields, Parameter::Pretty],
+        about: "All sections of the object's analysis, or those that `fields` names; with `as_of` as they were known then, which what is not kept in revisions is not. Where the versions of all that it is made of are known it has an `ETag`, one for each encoding, and `If-None-Match` costs no more than looking the versions up.",
+        parameters: &[Parameter::Fields, Parameter::AsOf, Parameter::Pretty],
+        headers: &[Header::IfNoneMatch],
+        problems: &[
+            Kind::BadParameter,
+            Kind::UnknownField,
+            Kind::TooMany,
+            Kind::NotFound,
+            Kind::QueryFailed,
+            Kind::ModelMismatch,
+            Kind::DatabaseUnavailable,
+        ],
+        ..READ
+    },
+    Route {
+        name: Name::AnalysisDifference,
+        paths: &["/api/v1/objects/{id}/analysis/diff"],
+        title: "Compare an analysis with itself",
+        about: "What changed between two instants, by path: a JSON Pointer into the later analysis, or into the earlier of what is gone. Rows of an array are paired by what names them, not by their place. Without `to` it is compared with now.",
+        parameters: &[
+            Parameter::Fields,
+            Parameter::Since,
+            Parameter::Until,
+            Parameter::Pretty,
+        ],
         problems: &[
             Kind::BadParameter,
             Kind::UnknownField,

@@ -17,5 +17,6 @@ mod refusals;
 mod stream;
 mod tls;
 mod transfers;
+mod versions;
 mod writers;
 mod writes;

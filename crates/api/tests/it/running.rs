@@ -184,6 +184,7 @@ async fn bind_to(config: Config, model: &Arc<Model>, databases: Arc<Databases>) 
             waiting_max: 10_000,
             ahead_max: 100,
             keep_references: true,
+            cache_bytes: 16 << 20,
         },
     );
     server::bind(config, Arc::clone(model), store, engine, observe()).await
@@ -241,6 +242,11 @@ pub(crate) async fn start(change: impl FnOnce(&mut Config)) -> Option<Running> {
 /// A running server of empty collections that are kept in revisions: parts, which are tracked, of boxes, and
 /// notes, whose keys are made.
 pub(crate) async fn start_kept(change: impl FnOnce(&mut Config)) -> Option<Running> {
+    start_of(KEPT, change).await
+}
+
+/// A running server of a model whose collections are empty.
+pub(crate) async fn start_of(model: &'static str, change: impl FnOnce(&mut Config)) -> Option<Running> {
     let mut config = config();
     change(&mut config);
     let database = TestServer::shared().await?.database().await;
@@ -251,7 +257,7 @@ pub(crate) async fn start_kept(change: impl FnOnce(&mut Config)) -> Option<Runni
         )
         .await
         .unwrap();
-    let model = checked(KEPT);
+    let model = checked(model);
     let databases = open(&database.url).await;
     let plan = store::migration::apply(&databases, &model, 0).await.unwrap();
     assert_eq!(plan.problems, Vec::<String>::new());

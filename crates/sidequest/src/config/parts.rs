@@ -103,7 +103,8 @@ impl Config {
                 .unwrap_or(usize::MAX)
                 .saturating_add(AHEAD_MAX),
             ahead_max: AHEAD_MAX,
-            keep_references: self.cache,
+            keep_references: self.cache_bytes > 0,
+            cache_bytes: self.cache_bytes,
         }
     }
 

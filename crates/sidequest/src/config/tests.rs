@@ -71,7 +71,7 @@ fn without_a_word_the_defaults_hold() {
     );
     assert_eq!(config.tls, Tls::Off);
     assert_eq!(config.request_timeout, Duration::from_secs(10));
-    assert!(config.cache);
+    assert_eq!(config.cache_bytes, 256 << 20);
     assert!(!config.allow_remote);
     assert_eq!(config.log.filter, "info");
 }
@@ -88,9 +88,11 @@ fn an_option_wins_over_the_file() {
     );
     assert_eq!(config.listen.port(), 2);
     assert_eq!(config.request_timeout, Duration::from_secs(3));
-    assert!(!config.cache);
+    assert_eq!(config.cache_bytes, 0);
     let config = resolve(&["--config", file.path(), "--no-cache=false"], &environment());
-    assert!(config.cache);
+    assert_eq!(config.cache_bytes, 256 << 20);
+    let config = resolve(&["--cache-bytes", "8MiB"], &environment());
+    assert_eq!(config.cache_bytes, 8 << 20);
 }
 
 #[test]
