@@ -13,6 +13,7 @@ const PAGES: &[(&str, &str)] = &[
     ("docs/reference/cli.md", "cli"),
     ("docs/reference/model.md", "model"),
     ("docs/reference/model.schema.json", "schema"),
+    ("docs/reference/metrics.md", "metrics"),
     ("docs/reference/load.schema.json", "load-schema"),
 ];
 

@@ -11,6 +11,7 @@ use std::{
 };
 
 use store::query::Abandoned;
+use telemetry::trace::{self, Trace};
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{document::Timing, error::Error, prepared::SourcePlan};
@@ -30,6 +31,8 @@ pub(crate) struct Answer {
     /// The first fragment that this answer is about.
     first: usize,
     pub(crate) timing: Timing,
+    /// When it was given to whoever waits.
+    pub(crate) delivered: Instant,
 }
 
 impl Answer {
@@ -39,6 +42,7 @@ impl Answer {
             ends: ends.into(),
             first: 0,
             timing,
+            delivered: Instant::now(),
         }
     }
 
@@ -61,6 +65,8 @@ pub(crate) struct Want {
     pub(crate) plan: Arc<SourcePlan>,
     pub(crate) deadline: Instant,
     pub(crate) since: Instant,
+    /// Of the request that waits.
+    pub(crate) trace: Trace,
     /// Held by whoever waits.
     alive: Weak<()>,
     reply: oneshot::Sender<Result<Answer, Error>>,
@@ -81,6 +87,7 @@ impl Want {
             plan,
             deadline,
             since: Instant::now(),
+            trace: trace::current(),
             alive: Arc::downgrade(&held),
             reply,
         };
@@ -226,6 +233,11 @@ impl Delivery {
         }
     }
 
+    /// How many wait.
+    pub(crate) fn wants(&self) -> usize {
+        self.waiting.values().map(Vec::len).sum()
+    }
+
     /// Does somebody wait for this object?
     pub(crate) fn is_wanted(&self, id: &str) -> bool {
         self.waiting.contains_key(id)
@@ -242,6 +254,7 @@ impl Delivery {
             let answer = answer.as_ref().map_err(Error::clone).map(|answer| {
                 let mut answer = Answer::clone(answer);
                 answer.first += waiter.first;
+                answer.delivered = Instant::now();
                 answer.timing.queue = self.taken.saturating_duration_since(waiter.since);
                 answer
             });

@@ -10,6 +10,7 @@ use futures_util::{
 use jiff::Timestamp;
 use model::{model::Model, plan::Plan, section::Section};
 use store::{open::Store, record};
+use telemetry::{metric::Registry, trace};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
@@ -23,12 +24,13 @@ use crate::{
     fused::{Fused, SharedReferences, share},
     layout::Layout,
     mark::Mark,
-    metric::Metric,
+    metric::{self, Metric},
     past::Horizons,
     plans::Plans,
     prepared::{How, Prepared, SourceKey, SourcePlan},
     reference::References,
     sql::Asked,
+    traced::{Batched, trace_of},
 };
 
 /// Versions in one statement: the ids of two full bursts.
@@ -129,6 +131,12 @@ impl Engine {
     /// What it counts.
     pub fn metric(&self) -> &Metric {
         &self.0.metric
+    }
+
+    /// Registers what it counts.
+    pub fn register(&self, registry: &Registry) {
+        let engine = self.clone();
+        metric::register(registry, Arc::clone(&self.0.metric), move || engine.waiting());
     }
 
     /// Requests that wait to be taken into a batch, over all sources.
@@ -319,7 +327,7 @@ impl Engine {
                 let (batch, shared) = (engine.clone(), shared.clone());
                 engine.0.tasks.spawn(async move {
                     let _done = Done { engine: &batch, key };
-                    batch.run(wants, shared).await;
+                    trace::scope(trace_of(&wants), batch.run(wants, shared)).await;
                 });
             }
         });
@@ -397,7 +405,8 @@ impl Engine {
                 .map_or(0, |(_, first)| *first);
             (want, first)
         }));
-        self.0.metric.batch_ids.add(ids.len() as u64);
+        self.0.metric.sized(ids.len());
+        let batch = Batched::begin(&layout.name, delivery.wants(), ids.len());
         let pool = self.0.store.pool(self.0.model.datasets[layout.dataset].database);
         let asked = Asked {
             pool,
@@ -407,8 +416,14 @@ impl Engine {
         };
         let fused = Fused::new(layout, asked);
         match fused.stream(references, Some(abandoned), &mut delivery).await {
-            Ok(measured) => self.0.metric.measure_us.add(measured.as_micros() as u64),
-            Err(error) => delivery.fail(&error),
+            Ok(measured) => {
+                self.0.metric.measure.add(measured);
+                batch.measured(measured);
+            }
+            Err(error) => {
+                delivery.fail(&error);
+                batch.failed();
+            }
         }
     }
 
@@ -419,7 +434,8 @@ impl Engine {
         let kind = self.object_kind(plan);
         let ids = ids_of(&wants, kind);
         let mut delivery = Delivery::new(wants.into_iter().map(|want| (want, 0)));
-        self.0.metric.batch_ids.add(ids.len() as u64);
+        self.0.metric.sized(ids.len());
+        let batch = Batched::begin(&plan.name, delivery.wants(), ids.len());
         let pool = self.0.store.pool(plan.database);
         let asked = Asked {
             pool,
@@ -436,7 +452,10 @@ impl Engine {
                 let references = share(self.0.references.clone(), layout.clone(), deadline);
                 let fused = Fused::new(layout, asked);
                 let ran = fused.stream(references, Some(abandoned), &mut delivery).await;
-                ran.map(|measured| self.0.metric.measure_us.add(measured.as_micros() as u64))
+                ran.map(|measured| {
+                    self.0.metric.measure.add(measured);
+                    batch.measured(measured);
+                })
             }
             How::Collected(layout) => {
                 let fused = Fused::new(layout, asked);
@@ -445,6 +464,7 @@ impl Engine {
         };
         if let Err(error) = ran {
             delivery.fail(&error);
+            batch.failed();
         }
     }
 

@@ -18,6 +18,7 @@ use crate::{
     error::Error,
     mark::{Mark, Tag},
     prepared::{Prepared, SourcePlan},
+    traced,
 };
 
 /// How often sources that changed while they were read are read again, before an answer is given without a tag.
@@ -134,8 +135,9 @@ impl Engine {
             let all: Vec<usize> = (0..prepared.sources.len()).collect();
             let ask = look.existence == Existence::Asked;
             let made = self.make(&look, &all, ask).await?;
+            traced::woke(&made);
             let fillings: Vec<Filling<'_>> = made.into_iter().map(Filling::Made).collect();
-            let document = prepared.template.fill(&look.id, &fillings);
+            let document = traced::document(|| prepared.template.fill(&look.id, &fillings));
             return Ok(Answered::new(with(document, look.timing), None, None));
         };
         let mut sources: Vec<Source> = (0..prepared.sources.len())
@@ -179,6 +181,7 @@ impl Engine {
             }
             let asked = !is_known;
             let made = self.make(&look, &missing, asked).await?;
+            traced::woke(&made);
             for (at, answer) in missing.iter().zip(made) {
                 sources[*at] = Source::Made(answer);
             }
@@ -247,7 +250,7 @@ impl Engine {
             fillings.push(filling);
             marks.push(mark);
         }
-        let document = look.prepared.template.fill(&look.id, &fillings);
+        let document = traced::document(|| look.prepared.template.fill(&look.id, &fillings));
         let marks = Marks {
             sources: marks,
             record: before.record,

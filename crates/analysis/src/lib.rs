@@ -35,4 +35,5 @@ mod rows;
 mod series;
 mod sql;
 mod table;
+mod traced;
 mod version;

@@ -1,18 +1,22 @@
-//! What an operator asks, on a port of its own: alive, ready, and the counters.
+//! What an operator asks, on a port of its own: alive, ready, and everything the server knows about itself.
 
-use std::{convert::Infallible, fmt::Write, sync::Arc, time::Duration};
+mod log;
+mod profile;
+mod statements;
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use telemetry::metric::exposition::{self, Format};
 use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     listen::Listener,
-    metric::{head, single},
     problem::{Kind, Problem},
     site::Site,
 };
@@ -21,6 +25,8 @@ use crate::{
 const CONNECTIONS_MAX: usize = 64;
 /// A probe that waits longer than this has given up.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(900);
+
+const JSON: &str = "application/json";
 
 /// Answers until `done`.
 pub(crate) async fn serve(listener: Listener, site: Arc<Site>, done: CancellationToken) {
@@ -34,7 +40,7 @@ pub(crate) async fn serve(listener: Listener, site: Arc<Site>, done: Cancellatio
                 connections.spawn(async move {
                     let service = service_fn(|request| {
                         let site = Arc::clone(&site);
-                        async move { Ok::<_, Infallible>(answer(&site, &request).await) }
+                        async move { Ok::<_, Infallible>(answer(&site, request).await) }
                     });
                     let connection = http1::Builder::new()
                         .timer(TokioTimer::new())
@@ -49,42 +55,77 @@ pub(crate) async fn serve(listener: Listener, site: Arc<Site>, done: Cancellatio
     }
 }
 
-async fn answer(site: &Site, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    if request.method() != Method::GET && request.method() != Method::HEAD {
-        let problem = Problem::new(Kind::MethodNotAllowed, "the admin listener only answers GET");
-        return refused(&problem, problem.kind.status());
+async fn answer(site: &Site, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    let query = head.uri.query().unwrap_or_default();
+    // A browser sends no PUT to another's origin without asking first, and nobody answers it.
+    let changes = head.method == Method::PUT && path == "/log";
+    if head.method != Method::GET && head.method != Method::HEAD && !changes {
+        let problem = Problem::new(
+            Kind::MethodNotAllowed,
+            "the admin listener answers GET, and PUT of /log",
+        );
+        return refused(&problem);
     }
-    match request.uri().path() {
-        "/livez" => text("text/plain; charset=utf-8", "alive\n".into()),
+    let answered = match path {
+        "/livez" => Ok(text("text/plain; charset=utf-8", "alive\n".into())),
         "/readyz" => ready(site).await,
-        "/metrics" => text("text/plain; version=0.0.4; charset=utf-8", metrics(site)),
-        _ => {
-            let problem = Problem::new(
+        "/metrics" => Ok(metrics(site, &head.headers)),
+        "/traces" => Ok(json(&site.observe.tracer.list())),
+        "/profile" => profile::take(site, query).await,
+        "/statements" => Ok(statements::list(site).await),
+        "/config" => Ok(text(JSON, site.observe.config.to_string())),
+        "/log" if changes => log::set(site, body).await,
+        "/log" => log::get(site),
+        path => match path.strip_prefix("/traces/") {
+            Some(id) => trace(site, id),
+            None => Err(Problem::new(
                 Kind::UnknownRoute,
-                "the admin listener has /livez, /readyz and /metrics",
-            );
-            refused(&problem, problem.kind.status())
-        }
+                "the admin listener has /livez, /readyz, /metrics, /traces, /traces/{id}, /profile, /statements, \
+                 /config and /log",
+            )),
+        },
+    };
+    answered.unwrap_or_else(|problem| refused(&problem))
+}
+
+fn metrics(site: &Site, headers: &HeaderMap) -> Response<Full<Bytes>> {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok());
+    let format = Format::negotiate(accept);
+    let body = exposition::write(&site.observe.registry, format);
+    text(format.content_type(), body)
+}
+
+fn trace(site: &Site, id: &str) -> Result<Response<Full<Bytes>>, Problem> {
+    let found = id.parse().ok().and_then(|id| site.observe.tracer.find(id));
+    match found {
+        Some(trace) => Ok(json(&*trace)),
+        None => Err(Problem::new(
+            Kind::NotFound,
+            "no trace of this id is kept: /traces lists those that are",
+        )),
     }
 }
 
 /// Ready means: new requests would be answered.
-async fn ready(site: &Site) -> Response<Full<Bytes>> {
+async fn ready(site: &Site) -> Result<Response<Full<Bytes>>, Problem> {
     if site.is_draining() {
-        let problem = Problem::new(
+        return Err(Problem::new(
             Kind::Overloaded,
             "draining: the server ends when its requests have",
-        );
-        return refused(&problem, StatusCode::SERVICE_UNAVAILABLE);
+        ));
     }
     let deadline = Instant::now() + PROBE_TIMEOUT;
     for pool in site.store.pools() {
         if let Err(error) = reach(pool, deadline).await {
             let problem = Problem::from(&error);
-            return refused(&problem, StatusCode::SERVICE_UNAVAILABLE);
+            return Ok(refused_as(&problem, StatusCode::SERVICE_UNAVAILABLE));
         }
     }
-    text("text/plain; charset=utf-8", "ready\n".into())
+    Ok(text("text/plain; charset=utf-8", "ready\n".into()))
 }
 
 /// A pool that is busy is reached: the database works.
@@ -98,158 +139,20 @@ async fn reach(pool: &store::pool::Pool, deadline: Instant) -> Result<(), store:
     }
 }
 
-fn metrics(site: &Site) -> String {
-    let mut out = String::with_capacity(8 * 1024);
-    site.metric.write(&mut out);
-    single(
-        &mut out,
-        "sidequest_http_in_flight",
-        "gauge",
-        "Requests in work, to the last byte of their answer.",
-        site.gate.in_flight(),
-    );
-    let pools = site.store.pools();
-    type Read = fn(&store::pool::Pool) -> f64;
-    let rows: [(&str, &str, &str, Read); 9] = [
-        (
-            "sidequest_database_statements_total",
-            "counter",
-            "Statements started.",
-            |pool| pool.metric().statements.get() as f64,
-        ),
-        (
-            "sidequest_database_rows_total",
-            "counter",
-            "Rows received.",
-            |pool| pool.metric().rows.get() as f64,
-        ),
-        (
-            "sidequest_database_connections_opened_total",
-            "counter",
-            "Connections opened.",
-            |pool| pool.metric().connections_opened.get() as f64,
-        ),
-        (
-            "sidequest_database_leases_total",
-            "counter",
-            "Connections lent to requests.",
-            |pool| pool.metric().leases.get() as f64,
-        ),
-        (
-            "sidequest_database_lease_wait_seconds_total",
-            "counter",
-            "Time spent waiting for a connection.",
-            |pool| pool.metric().lease_wait_us.get() as f64 / 1e6,
-        ),
-        (
-            "sidequest_database_lease_timeouts_total",
-            "counter",
-            "Waits for a connection that were given up.",
-            |pool| pool.metric().lease_timeouts.get() as f64,
-        ),
-        (
-            "sidequest_database_cancels_total",
-            "counter",
-            "Statements cancelled because nobody waits for them.",
-            |pool| pool.metric().cancels.get() as f64,
-        ),
-        (
-            "sidequest_database_connections_max",
-            "gauge",
-            "Size of the pool.",
-            |pool| pool.connections_max() as f64,
-        ),
-        (
-            "sidequest_database_connections_in_use",
-            "gauge",
-            "Connections lent now.",
-            |pool| pool.in_use() as f64,
-        ),
-    ];
-    for (name, kind, about, read) in rows {
-        head(&mut out, name, kind, about);
-        for pool in pools {
-            let _ = writeln!(out, "{name}{{database=\"{}\"}} {}", pool.database(), read(pool));
-        }
-    }
-    let metric = site.engine.metric();
-    for (name, about, count) in [
-        (
-            "sidequest_analysis_documents_total",
-            "Analyses answered.",
-            &metric.documents,
-        ),
-        (
-            "sidequest_analysis_batches_total",
-            "Batches run.",
-            &metric.batches,
-        ),
-        (
-            "sidequest_analysis_batch_wants_total",
-            "Requests' wants joined into batches.",
-            &metric.batch_wants,
-        ),
-        (
-            "sidequest_analysis_batch_ids_total",
-            "Distinct ids in batches.",
-            &metric.batch_ids,
-        ),
-        (
-            "sidequest_analysis_abandoned_total",
-            "Wants given up before their batch.",
-            &metric.abandoned,
-        ),
-        (
-            "sidequest_cache_hits_total",
-            "Analyses answered as they were kept.",
-            &metric.cache_hits,
-        ),
-        (
-            "sidequest_cache_partial_total",
-            "Analyses of which some sources were kept and the others made anew.",
-            &metric.cache_partial,
-        ),
-        (
-            "sidequest_cache_misses_total",
-            "Analyses made anew although they can be kept.",
-            &metric.cache_misses,
-        ),
-        (
-            "sidequest_cache_overtaken_total",
-            "Analyses whose sources changed while they were made.",
-            &metric.cache_overtaken,
-        ),
-        (
-            "sidequest_cache_evicted_total",
-            "Analyses dropped to keep the bound.",
-            &metric.cache_evicted,
-        ),
-    ] {
-        single(&mut out, name, "counter", about, count.get());
-    }
-    let (bytes, entries) = (metric.cache_bytes.get(), metric.cache_entries.get());
-    single(
-        &mut out,
-        "sidequest_cache_bytes",
-        "gauge",
-        "Bytes of analyses and compressed bodies kept now.",
-        bytes as u64,
-    );
-    single(
-        &mut out,
-        "sidequest_cache_entries",
-        "gauge",
-        "Analyses kept now.",
-        entries as u64,
-    );
-    out
-}
-
 fn text(kind: &'static str, body: String) -> Response<Full<Bytes>> {
     respond(StatusCode::OK, kind, body.into())
 }
 
-fn refused(problem: &Problem, status: StatusCode) -> Response<Full<Bytes>> {
+fn json(value: &impl serde::Serialize) -> Response<Full<Bytes>> {
+    let body = serde_json::to_vec(value).expect("what is shown has text for keys");
+    respond(StatusCode::OK, JSON, body.into())
+}
+
+fn refused(problem: &Problem) -> Response<Full<Bytes>> {
+    refused_as(problem, problem.kind.status())
+}
+
+fn refused_as(problem: &Problem, status: StatusCode) -> Response<Full<Bytes>> {
     respond(status, "application/problem+json", problem.document(None))
 }
 

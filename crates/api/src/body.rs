@@ -11,11 +11,13 @@ use std::{
 use bytes::Bytes;
 use http::Method;
 use http_body::{Frame, SizeHint};
+use telemetry::trace::{self, Trace, tracer::End};
 
 use crate::{
     answer::{Broken, Chunks},
     connection::Wire,
     limit::Entered,
+    metric::Ended,
     router::Name,
     site::Site,
 };
@@ -30,6 +32,8 @@ pub(crate) struct Exchange {
     pub(crate) route: Option<Name>,
     pub(crate) status: Option<u16>,
     pub(crate) began: Instant,
+    /// Ended with the exchange.
+    pub(crate) trace: Trace,
     /// None for a request that was refused for want of place.
     pub(crate) entered: Option<Entered>,
     pub(crate) body_bytes: u64,
@@ -117,10 +121,17 @@ impl http_body::Body for Body {
                 })))))
             }
             Content::Stream(chunks) => {
-                let polled = catch_unwind(AssertUnwindSafe(|| chunks.as_mut().poll_next(cx)));
+                let trace = this
+                    .exchange
+                    .as_ref()
+                    .map_or_else(Trace::off, |exchange| exchange.trace.clone());
+                // What a stream reads from databases belongs to its request.
+                let polled = trace::scope_sync(trace, || {
+                    catch_unwind(AssertUnwindSafe(|| chunks.as_mut().poll_next(cx)))
+                });
                 let polled = polled.unwrap_or_else(|_| {
                     if let Some(exchange) = &this.exchange {
-                        exchange.site.metric.panics.add(1);
+                        exchange.site.metric.panics.increment();
                         tracing::error!(request = %exchange.id, "the answer's stream panicked");
                     }
                     Poll::Ready(Some(Err(Broken("a bug of the server"))))
@@ -184,19 +195,49 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         let took = self.began.elapsed();
         self.wire.left();
-        self.site
-            .metric
-            .ended(self.route, self.status, took, self.body_bytes);
+        let (route, status) = (self.route.map_or("none", Name::pattern), self.status.unwrap_or(0));
+        let kept = self.site.observe.tracer.end(
+            &self.trace,
+            End {
+                method: known(&self.method),
+                route,
+                status,
+                body_bytes: self.body_bytes,
+                failed: status == 0 || status >= 500,
+            },
+        );
+        self.site.metric.ended(&Ended {
+            route: self.route,
+            status,
+            took,
+            body_bytes: self.body_bytes,
+            trace: kept,
+        });
         tracing::info!(
             target: "access",
             request = %self.id,
+            trace = self.trace.id().map(tracing::field::display),
             method = %self.method,
-            route = self.route.map_or("none", Name::pattern),
-            status = self.status.unwrap_or(0),
+            route,
+            status,
             bytes = self.body_bytes,
             whole = self.whole,
             duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3,
             "answered"
         );
+    }
+}
+
+/// A bounded set: a method can be any word.
+fn known(method: &Method) -> &str {
+    match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::OPTIONS
+        | Method::POST
+        | Method::PUT
+        | Method::PATCH
+        | Method::DELETE => method.as_str(),
+        _ => "other",
     }
 }

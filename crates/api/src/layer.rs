@@ -2,7 +2,6 @@
 
 use std::{
     collections::hash_map::RandomState,
-    fmt::Write,
     hash::BuildHasher,
     panic::AssertUnwindSafe,
     sync::{
@@ -17,6 +16,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
+use telemetry::trace::{self, parent::Traceparent, span::Step};
 use tracing::Instrument as _;
 
 use crate::{
@@ -32,9 +32,11 @@ use crate::{
     query::Query,
     router::{self, Matched, Name, Parameter, Takes},
     site::Site,
+    spent::Spent,
     validator,
 };
 
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
@@ -49,10 +51,15 @@ pub(crate) async fn answer(site: Arc<Site>, wire: Arc<Wire>, request: Request<In
     // The connection knows that it is used, so that it is neither idle nor stalled.
     if wire.joined() >= u64::from(site.config.streams_max) {
         // The next ones wait at the client; a limit that binds must not do so in silence.
-        site.metric.limit_streams.add(1);
+        site.metric.limit_streams.increment();
     }
     // An id of the client's is kept: it joins our log to the client's and to a proxy's.
     let id = request_id(request.headers());
+    let parent = request
+        .headers()
+        .get(TRACEPARENT)
+        .and_then(|header| Traceparent::parse(header.to_str().ok()?));
+    let trace = site.observe.tracer.request(parent, began);
     // From here on the request is counted and logged, even if its client leaves.
     let mut exchange = Exchange {
         site: Arc::clone(&site),
@@ -62,6 +69,7 @@ pub(crate) async fn answer(site: Arc<Site>, wire: Arc<Wire>, request: Request<In
         route: None,
         status: None,
         began,
+        trace: trace.clone(),
         entered: None,
         body_bytes: 0,
         whole: false,
@@ -69,9 +77,8 @@ pub(crate) async fn answer(site: Arc<Site>, wire: Arc<Wire>, request: Request<In
     let mut wanted = Wanted::of(&site, request.headers());
     // What is logged on the way stands under the request's id, as the page of a 500 promises.
     let span = tracing::error_span!("request", id = %exchange.id);
-    let outcome = outcome(&site, &mut exchange, &mut wanted, request)
-        .instrument(span)
-        .await;
+    let outcome = outcome(&site, &mut exchange, &mut wanted, request).instrument(span);
+    let outcome = trace::scope(trace, outcome).await;
     let handled = began.elapsed();
     let mut response = respond(exchange, &wanted, outcome, handled);
     if site.is_draining() {
@@ -121,14 +128,19 @@ async fn outcome(
     match site.gate.enter() {
         Ok(entered) => exchange.entered = Some(entered),
         Err(rejection) => {
-            site.metric.limit_in_flight.add(1);
+            site.metric.limit_in_flight.increment();
             return Outcome::Problem(rejection.into());
         }
     }
     match route(site, exchange, wanted, request) {
         Err(rejection) => Outcome::Problem(rejection.into()),
         Ok(Destination::Options(allow)) => Outcome::Options(allow),
-        Ok(Destination::Route(call)) => run(site, exchange, *call).await,
+        Ok(Destination::Route(call)) => {
+            let step = exchange.trace.begin(Step::Handle);
+            let outcome = run(site, exchange, *call).await;
+            exchange.trace.end(step);
+            outcome
+        }
     }
 }
 
@@ -205,7 +217,7 @@ async fn run(site: &Arc<Site>, exchange: &Exchange, call: Call) -> Outcome {
         Ok(Ok(Ok(answer))) => Outcome::Answer(answer),
         Ok(Ok(Err(problem))) => Outcome::Problem(problem),
         Ok(Err(_)) => {
-            site.metric.panics.add(1);
+            site.metric.panics.increment();
             tracing::error!(request = %exchange.id, "a handler panicked");
             Outcome::Problem(Rejection::Panic.into())
         }
@@ -224,6 +236,8 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Durat
                     .ok()
                     .map(|allow| (header::ALLOW, allow)),
             );
+            let spent = Spent::of(&exchange.trace, Timing::default());
+            headers.insert(SERVER_TIMING, spent.header(Duration::ZERO, handled));
             return send(headers, StatusCode::NO_CONTENT, exchange, None);
         }
         Outcome::Problem(problem) => {
@@ -264,7 +278,9 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Durat
             HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
         );
     }
+    let spent = Spent::of(&exchange.trace, answer.timing);
     let began = Instant::now();
+    let step = exchange.trace.begin(Step::Encode);
     let encoding = if answer.is_plain {
         Encoding::Identity
     } else {
@@ -273,6 +289,7 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Durat
     let answered = answer.answered.as_deref();
     let kept = |encoding| form(&exchange.site, answered?, encoding);
     let (content, encoding) = encode(answer.content, media, wanted.pretty, encoding, kept);
+    exchange.trace.end(step);
     if let Some(encoding) = encoding.name() {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
@@ -282,7 +299,7 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Durat
     // Last: it says how long all of the above took.
     headers.insert(
         SERVER_TIMING,
-        server_timing(&answer.timing, began.elapsed(), handled + began.elapsed()),
+        spent.header(began.elapsed(), handled + began.elapsed()),
     );
     send(headers, status, exchange, Some(content))
 }
@@ -359,6 +376,8 @@ fn send(
     content: Option<Content>,
 ) -> Response<Body> {
     exchange.status = Some(status.as_u16());
+    // It ends with the exchange, when the last byte is handed over.
+    let _until_the_end = exchange.trace.begin(Step::Write);
     if let Ok(id) = HeaderValue::from_str(&exchange.id) {
         headers.insert(REQUEST_ID, id);
     }
@@ -413,22 +432,4 @@ fn request_id(headers: &HeaderMap) -> String {
         *PROCESS >> 16,
         COUNT.fetch_add(1, Ordering::Relaxed)
     )
-}
-
-fn server_timing(timing: &Timing, write: Duration, total: Duration) -> HeaderValue {
-    let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
-    let mut text = String::with_capacity(160);
-    if timing.statements > 0 {
-        let _ = write!(
-            text,
-            "queue;dur={:.3}, pool;dur={:.3}, database;dur={:.3};desc=\"{} statements\", measure;dur={:.3}, ",
-            ms(timing.queue),
-            ms(timing.pool),
-            ms(timing.database),
-            timing.statements,
-            ms(timing.measure)
-        );
-    }
-    let _ = write!(text, "write;dur={:.3}, total;dur={:.3}", ms(write), ms(total));
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("total"))
 }

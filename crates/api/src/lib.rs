@@ -4,6 +4,9 @@
 //! What an answer holds is the business of `analysis` and `store`; here it is asked for, limited,
 //! indented, compressed and sent.
 
+// The future of a connection holds those of everything down to the socket of a database, one in the other.
+#![recursion_limit = "256"]
+
 mod accept;
 mod admin;
 mod analysis;
@@ -30,6 +33,7 @@ mod list;
 mod listen;
 mod metric;
 mod object;
+pub mod observe;
 pub mod openapi;
 mod page;
 mod payload;
@@ -41,6 +45,7 @@ mod refusal;
 mod router;
 pub mod server;
 mod site;
+mod spent;
 mod tls;
 mod transfer;
 mod validator;

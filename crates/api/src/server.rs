@@ -17,6 +17,7 @@ use crate::{
     connection::{self, Http},
     error::Error,
     listen::Listener,
+    observe::Observe,
     site::Site,
     tls,
 };
@@ -51,6 +52,7 @@ pub async fn bind(
     model: Arc<Model>,
     store: Arc<Store>,
     engine: Engine,
+    observe: Observe,
 ) -> Result<Server, Error> {
     check(&config)?;
     let tls = tls::acceptor(&config.tls, config.listen)?;
@@ -59,7 +61,7 @@ pub async fn bind(
         .admin
         .map(|address| Listener::bind(address, config.backlog))
         .transpose()?;
-    let site = Arc::new(Site::new(config, model, store, engine));
+    let site = Arc::new(Site::new(config, model, store, engine, observe));
     let http = Arc::new(Http::new(&site.config, site.tasks.clone(), tls));
     Ok(Server {
         listener,

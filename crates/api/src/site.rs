@@ -19,6 +19,7 @@ use crate::{
     docs,
     limit::Gate,
     metric::Metric,
+    observe::{self, Observe},
     openapi,
     router::Router,
 };
@@ -34,6 +35,7 @@ pub(crate) struct Site {
     /// Imports and exports at once.
     pub(crate) transfers: Arc<Semaphore>,
     pub(crate) metric: Metric,
+    pub(crate) observe: Observe,
     pub(crate) openapi: Bytes,
     pub(crate) docs: Bytes,
     /// The plan of an analysis without `fields`.
@@ -47,7 +49,23 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub(crate) fn new(config: Config, model: Arc<Model>, store: Arc<Store>, engine: Engine) -> Site {
+    pub(crate) fn new(
+        config: Config,
+        model: Arc<Model>,
+        store: Arc<Store>,
+        engine: Engine,
+        observe: Observe,
+    ) -> Site {
+        let gate = Gate::new(config.in_flight_max);
+        let registry = &observe.registry;
+        let limits = [
+            ("in_flight", config.in_flight_max.into()),
+            ("connections", config.connections_max.into()),
+            ("streams", config.streams_max.into()),
+        ];
+        observe::register(registry, Arc::clone(&gate), limits);
+        store::metric::register(registry, store.pools().to_vec());
+        engine.register(registry);
         let openapi = openapi::document(&model, &openapi::Limits::of(&config))
             .to_string()
             .into();
@@ -56,9 +74,10 @@ impl Site {
             openapi,
             analysis: Arc::new(Plan::analysis(&model)),
             router: Router::new(&model, config.read_only),
-            gate: Gate::new(config.in_flight_max),
+            gate,
             transfers: Arc::new(Semaphore::new(config.transfers_max)),
-            metric: Metric::default(),
+            metric: Metric::new(registry),
+            observe,
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
             closing: CancellationToken::new(),

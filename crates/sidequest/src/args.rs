@@ -43,6 +43,13 @@ Examples:
   sidequest check my-model
   sidequest check my-model --database main=postgres://me@localhost/shop";
 
+const TRACES_EXAMPLES: &str = "\
+A server keeps the traces of requests that failed or were slow, and a random
+share of the others (--traces-share).
+
+Examples:
+  sidequest traces
+  sidequest traces 4bf92f3577b34da6a3ce929d0e0e4736";
 const MIGRATE_EXAMPLES: &str = "\
 A database named here is one that Sidequest may make tables in; nothing in it
 is dropped but its own views. Databases that it runs itself are migrated by
@@ -88,6 +95,9 @@ pub(crate) enum Command {
     /// Report every fault of a model at once.
     #[command(after_help = CHECK_EXAMPLES)]
     Check(Check),
+    /// List the traces that a running server keeps, or draw one.
+    #[command(after_help = TRACES_EXAMPLES)]
+    Traces(Traces),
     /// Make the tables of collections that are kept in revisions, in databases of yours.
     #[command(after_help = MIGRATE_EXAMPLES)]
     Migrate(Migrate),
@@ -143,12 +153,27 @@ pub(crate) enum Db {
     },
 }
 
+/// `sidequest traces`.
+#[derive(Debug, Args)]
+pub(crate) struct Traces {
+    /// The trace to draw; without it, the kept ones are listed, the newest first.
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// Address of the server's admin listener.
+    #[arg(long, env = "SIDEQUEST_ADMIN", value_name = "ADDRESS")]
+    pub(crate) admin: Option<SocketAddr>,
+    /// Print what the server says, as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// A generated page.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Page {
     Cli,
     Model,
     Schema,
+    Metrics,
     LoadSchema,
 }
 
@@ -268,7 +293,7 @@ pub(crate) struct Settings {
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     #[arg(value_parser = BoolishValueParser::new(), value_name = "BOOL", action = ArgAction::Set)]
     pub(crate) allow_remote: Option<bool>,
-    /// Address of live, ready and metrics; `off` for none.
+    /// Address of live, ready, metrics, traces and profiles; `off` for none.
     #[arg(
         long,
         env = "SIDEQUEST_ADMIN",
@@ -372,6 +397,63 @@ pub(crate) struct Settings {
     )]
     pub(crate) drain_max: Option<Span>,
 
+    /// Record no traces.
+    #[arg(long, env = "SIDEQUEST_NO_TRACES", help_heading = "Telemetry")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    #[arg(value_parser = BoolishValueParser::new(), value_name = "BOOL", action = ArgAction::Set)]
+    pub(crate) no_traces: Option<bool>,
+    /// Share of traces kept that are neither slow nor failed, 0 to 1.
+    #[arg(
+        long,
+        env = "SIDEQUEST_TRACES_SHARE",
+        value_name = "SHARE",
+        help_heading = "Telemetry"
+    )]
+    pub(crate) traces_share: Option<Share>,
+    /// A request that takes as long is slow, and its trace is kept.
+    #[arg(
+        long,
+        env = "SIDEQUEST_TRACES_SLOW",
+        value_name = "TIME",
+        help_heading = "Telemetry"
+    )]
+    pub(crate) traces_slow: Option<Span>,
+    /// Collector that kept traces are sent to, by OTLP.
+    #[arg(long, env = "SIDEQUEST_OTLP", value_name = "URL", help_heading = "Telemetry")]
+    pub(crate) otlp: Option<String>,
+    /// How the collector is spoken to.
+    #[arg(
+        long,
+        env = "SIDEQUEST_OTLP_PROTOCOL",
+        value_name = "PROTOCOL",
+        help_heading = "Telemetry"
+    )]
+    pub(crate) otlp_protocol: Option<OtlpProtocol>,
+    /// File of headers for the collector, a `name: value` a line: keys stand in files, not in arguments.
+    #[arg(
+        long,
+        env = "SIDEQUEST_OTLP_HEADERS",
+        value_name = "FILE",
+        help_heading = "Telemetry"
+    )]
+    pub(crate) otlp_headers: Option<PathBuf>,
+    /// Pyroscope that CPU profiles are pushed to, all the time.
+    #[arg(
+        long,
+        env = "SIDEQUEST_PYROSCOPE",
+        value_name = "URL",
+        help_heading = "Telemetry"
+    )]
+    pub(crate) pyroscope: Option<String>,
+    /// How much time one pushed profile covers.
+    #[arg(
+        long,
+        env = "SIDEQUEST_PROFILE_INTERVAL",
+        value_name = "TIME",
+        help_heading = "Telemetry"
+    )]
+    pub(crate) profile_interval: Option<Span>,
+
     /// Least severe events logged: error, warn, info, debug, trace, or by part: info,api=debug.
     #[arg(
         long,
@@ -433,6 +515,19 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// How a collector of traces is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OtlpProtocol {
+    Http,
+    Grpc,
+}
+
+/// A part of a whole, 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "f64")]
+pub(crate) struct Share(pub(crate) f64);
+
 /// A database's name, and where it is.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Named {
@@ -478,6 +573,27 @@ impl fmt::Debug for Named {
     /// A URL may hold a password, so it is not shown.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}=..", self.name)
+    }
+}
+
+impl TryFrom<f64> for Share {
+    type Error = String;
+
+    fn try_from(share: f64) -> Result<Self, String> {
+        if (0.0..=1.0).contains(&share) {
+            Ok(Share(share))
+        } else {
+            Err("give a number from 0 to 1".to_owned())
+        }
+    }
+}
+
+impl FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let share: f64 = text.parse().map_err(|_| "give a number from 0 to 1".to_owned())?;
+        share.try_into()
     }
 }
 

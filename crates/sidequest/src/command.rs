@@ -10,3 +10,4 @@ pub(crate) mod migrate;
 pub(crate) mod postgres;
 pub(crate) mod reference;
 pub(crate) mod serve;
+pub(crate) mod traces;

@@ -5,6 +5,8 @@
 
 pub(crate) mod load;
 pub(crate) mod parts;
+pub(crate) mod shown;
+pub(crate) mod telemetry;
 #[cfg(test)]
 mod tests;
 
@@ -24,7 +26,7 @@ use crate::{
 };
 
 const LISTEN: &str = "127.0.0.1:8080";
-const ADMIN: &str = "127.0.0.1:9090";
+pub(crate) const ADMIN: &str = "127.0.0.1:9090";
 /// Where `import` and `export` look for a server.
 pub(crate) const URL: &str = "http://127.0.0.1:8080";
 const REQUEST_TIMEOUT: &str = "10s";
@@ -56,6 +58,10 @@ pub(crate) fn defaults() -> Vec<(&'static str, String)> {
         ("request_timeout", REQUEST_TIMEOUT.to_owned()),
         ("in_flight_max", IN_FLIGHT_MAX.to_string()),
         ("drain_max", DRAIN_MAX.to_owned()),
+        ("traces_share", telemetry::SHARE.to_string()),
+        ("traces_slow", telemetry::SLOW.to_owned()),
+        ("otlp_protocol", "http".to_owned()),
+        ("profile_interval", telemetry::PROFILE_INTERVAL.to_owned()),
         ("log_level", LOG_LEVEL.to_owned()),
         ("log_format", "text".to_owned()),
     ]
@@ -80,6 +86,7 @@ pub(crate) struct Config {
     pub(crate) request_timeout: Duration,
     pub(crate) in_flight_max: u32,
     pub(crate) drain_max: Duration,
+    pub(crate) telemetry: telemetry::Telemetry,
     pub(crate) log: Log,
     pub(crate) quiet: bool,
 }
@@ -234,6 +241,16 @@ impl Config {
                 .0,
             in_flight_max,
             drain_max: settings.drain_max.unwrap_or_else(|| span(DRAIN_MAX)).0,
+            telemetry: telemetry::Telemetry::new(telemetry::Given {
+                no_traces: settings.no_traces,
+                share: settings.traces_share,
+                slow: settings.traces_slow,
+                otlp: settings.otlp,
+                otlp_protocol: settings.otlp_protocol,
+                otlp_headers: settings.otlp_headers,
+                pyroscope: settings.pyroscope,
+                profile_interval: settings.profile_interval,
+            })?,
             log: Log {
                 filter,
                 format: settings.log_format.unwrap_or(LogFormat::Text),
@@ -337,6 +354,14 @@ impl Settings {
             request_timeout,
             in_flight_max,
             drain_max,
+            no_traces,
+            traces_share,
+            traces_slow,
+            otlp,
+            otlp_protocol,
+            otlp_headers,
+            pyroscope,
+            profile_interval,
             log_level,
             log_format,
             quiet,
@@ -360,6 +385,14 @@ impl Settings {
             request_timeout: request_timeout.or(other.request_timeout),
             in_flight_max: in_flight_max.or(other.in_flight_max),
             drain_max: drain_max.or(other.drain_max),
+            no_traces: no_traces.or(other.no_traces),
+            traces_share: traces_share.or(other.traces_share),
+            traces_slow: traces_slow.or(other.traces_slow),
+            otlp: otlp.or(other.otlp),
+            otlp_protocol: otlp_protocol.or(other.otlp_protocol),
+            otlp_headers: otlp_headers.or(other.otlp_headers),
+            pyroscope: pyroscope.or(other.pyroscope),
+            profile_interval: profile_interval.or(other.profile_interval),
             log_level: log_level.or(other.log_level),
             log_format: log_format.or(other.log_format),
             quiet: quiet.or(other.quiet),
@@ -426,6 +459,7 @@ fn read_file(path: &Path) -> anyhow::Result<Settings> {
         &mut settings.data,
         &mut settings.tls_cert,
         &mut settings.tls_key,
+        &mut settings.otlp_headers,
     ]
     .into_iter()
     .flatten()

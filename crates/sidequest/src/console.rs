@@ -145,6 +145,18 @@ pub(crate) fn log_writer() -> io::Stdout {
     io::stdout()
 }
 
+/// Columns of the terminal; a wide page where there is none.
+pub(crate) fn columns() -> usize {
+    const PAGE: usize = 120;
+    #[cfg(unix)]
+    if let Ok(size) = rustix::termios::tcgetwinsize(io::stdout())
+        && size.ws_col > 0
+    {
+        return size.ws_col.into();
+    }
+    PAGE
+}
+
 /// Whether log events may be coloured.
 pub(crate) fn log_colours() -> bool {
     io::stdout().is_terminal()

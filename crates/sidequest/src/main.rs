@@ -10,6 +10,7 @@ mod declaration;
 mod exit;
 mod remote;
 mod shutdown;
+mod watching;
 
 use std::{panic, process::ExitCode};
 
@@ -55,6 +56,7 @@ fn run(line: CommandLine) -> Result<Exit, Failure> {
         Some(Command::Serve(serve)) => command::serve::run(*serve),
         Some(Command::Load(load)) => command::load::run(*load),
         Some(Command::Check(check)) => command::check::run(check),
+        Some(Command::Traces(traces)) => command::traces::run(traces),
         Some(Command::Migrate(migrate)) => command::migrate::run(migrate),
         Some(Command::Import(import)) => command::import::run(&import),
         Some(Command::Export(export)) => command::export::run(&export),

@@ -19,5 +19,6 @@ pub mod query;
 pub mod record;
 pub mod revision;
 pub mod seed;
+pub mod statistics;
 pub mod value;
 pub mod version;

@@ -11,6 +11,10 @@ use std::{
 
 use embedded::{Caps, Databases};
 use futures_util::future::try_join_all;
+use telemetry::{
+    metric::number::Gauge,
+    trace::{self, span::Step},
+};
 use tokio::{
     runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -52,6 +56,22 @@ struct Connection {
     client: tokio_postgres::Client,
     cancel: embedded::Cancel,
     statements: HashMap<Arc<str>, Statement>,
+}
+
+/// One that waits for a connection, until it is dropped.
+struct Waiting<'a>(&'a Gauge);
+
+impl<'a> Waiting<'a> {
+    fn begin(gauge: &'a Gauge) -> Waiting<'a> {
+        gauge.add(1);
+        Waiting(gauge)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.subtract(1);
+    }
 }
 
 /// A connection for as long as it is held.
@@ -102,6 +122,11 @@ impl Pool {
             .saturating_sub(self.0.permits.available_permits())
     }
 
+    /// Connections open and not lent.
+    pub fn idle_connections(&self) -> usize {
+        self.idle().len()
+    }
+
     /// What the engine behind it can do.
     pub fn caps(&self) -> &Caps {
         self.0.databases.caps(&self.0.database)
@@ -117,8 +142,17 @@ impl Pool {
         let inner = &self.0;
         let began = Instant::now();
         let until = deadline.min(began + inner.config.wait_max);
-        let Ok(permit) = timeout_at(until, inner.permits.clone().acquire_owned()).await else {
+        let trace = trace::current();
+        let step = trace.begin(Step::Pool {
+            database: trace.name(&inner.database),
+        });
+        // Counted also when the waiting is given up.
+        let waiting = Waiting::begin(&inner.metric.leases_waiting);
+        let permit = timeout_at(until, inner.permits.clone().acquire_owned()).await;
+        drop(waiting);
+        let Ok(permit) = permit else {
             inner.metric.lease_timeouts.add(1);
+            trace.fail(step);
             return Err(Error::Busy {
                 database: inner.database.clone(),
                 connections: inner.config.connections,
@@ -129,14 +163,12 @@ impl Pool {
         let idle = self.take_idle();
         let connection = match idle {
             Some(connection) => connection,
-            None => self.connect(deadline).await?,
+            None => self.connect(deadline).await.inspect_err(|_| trace.fail(step))?,
         };
         let waited = began.elapsed();
+        trace.end(step);
         inner.metric.leases.add(1);
-        inner
-            .metric
-            .lease_wait_us
-            .add(u64::try_from(waited.as_micros()).unwrap_or(u64::MAX));
+        inner.metric.lease_wait.observe(waited);
         Ok(Lease {
             pool: self.clone(),
             connection: Some(connection),
@@ -268,7 +300,12 @@ impl Lease {
             return Ok(statement.clone());
         }
         self.busy = true;
+        let trace = trace::current();
+        let step = trace.begin(Step::Prepare {
+            database: trace.name(&self.pool.0.database),
+        });
         let prepared = connection.client.prepare(sql).await;
+        trace.end(step);
         self.busy = false;
         let statement = prepared?;
         if connection.statements.len() >= STATEMENTS_MAX {

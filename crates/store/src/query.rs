@@ -10,11 +10,13 @@ use std::{
 
 use futures_util::Stream;
 use postgres_types::{FromSql, ToSql, Type};
+use telemetry::trace::{self, Open, Trace, span::Step};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_postgres::{Column, Row, RowStream, Statement};
 
 use crate::{
     error::Error,
+    metric::Statements,
     pool::{Lease, Pool},
 };
 
@@ -39,6 +41,9 @@ pub struct Run<'a> {
 /// outlive its deadline.
 const ROWS_UNTIMED: u64 = 1024;
 
+/// A statement that takes as long is slow, and the log says so.
+const SLOW: Duration = Duration::from_secs(1);
+
 /// A statement that runs. Dropped before its end, it is cancelled in the database.
 pub struct Query {
     lease: Lease,
@@ -48,6 +53,7 @@ pub struct Query {
     deadline: Pin<Box<Sleep>>,
     abandoned: Option<Abandoned>,
     rows: u64,
+    counted: Counted,
     /// Nothing more is said: it ended, or it was told that it failed.
     is_over: bool,
 }
@@ -113,6 +119,7 @@ impl Query {
         let prepared = in_time(lease.prepare(run.sql), Some(run.deadline), &mut run.abandoned).await;
         let statement = prepared.map_err(late)?.map_err(failed)?;
         lease.pool().metric().statements.add(1);
+        let mut counted = Counted::begin(lease.pool(), run.what, run.sql);
         lease.busy = true;
         let started = lease
             .client()
@@ -126,6 +133,7 @@ impl Query {
                 // Refused before it ran: nothing is left on the connection to cancel.
                 lease.busy = false;
                 lease.forget_if_stale(run.sql, &source);
+                counted.end(0, true);
                 return Err(failed(source));
             }
         };
@@ -137,6 +145,7 @@ impl Query {
             deadline: Box::pin(sleep_until(run.deadline)),
             abandoned: run.abandoned,
             rows: 0,
+            counted,
             is_over: false,
         })
     }
@@ -164,6 +173,7 @@ impl Query {
             Polled::End => {
                 self.is_over = true;
                 self.lease.busy = false;
+                self.counted.end(self.rows, false);
                 Ok(None)
             }
             Polled::Failed(source) => {
@@ -216,6 +226,75 @@ impl Query {
 impl Drop for Query {
     fn drop(&mut self) {
         self.lease.pool().metric().rows.add(self.rows);
+        // Not read to its end: it failed, or nobody wants the rest.
+        self.counted.end(self.rows, true);
+    }
+}
+
+/// A statement as metrics and its trace see it. Dropped before its end, it failed.
+struct Counted {
+    pool: Pool,
+    what: String,
+    statements: Arc<Statements>,
+    trace: Trace,
+    step: Open,
+    began: Instant,
+    is_over: bool,
+}
+
+impl Counted {
+    fn begin(pool: &Pool, what: &str, sql: &Arc<str>) -> Counted {
+        let trace = trace::current();
+        Counted {
+            step: trace.begin(Step::Statement {
+                database: trace.name(pool.database()),
+                statement: trace.name(what),
+                sql: trace.name(sql),
+                rows: 0,
+            }),
+            trace,
+            pool: pool.clone(),
+            what: what.to_owned(),
+            statements: pool.metric().of(what, sql),
+            began: Instant::now(),
+            is_over: false,
+        }
+    }
+
+    fn end(&mut self, received: u64, failed: bool) {
+        if std::mem::replace(&mut self.is_over, true) {
+            return;
+        }
+        let took = self.began.elapsed();
+        self.statements.seconds.observe(took);
+        self.statements.rows.add(received);
+        self.trace.end_as(self.step, |step| {
+            if let Step::Statement { rows, .. } = step {
+                *rows = received;
+            }
+        });
+        // The name says which it is; its text is on /statements, its values nowhere.
+        if took >= SLOW && self.pool.metric().slow.permit() {
+            tracing::warn!(
+                database = self.pool.database(),
+                statement = self.what,
+                rows = received,
+                failed,
+                duration_ms = took.as_millis(),
+                trace = self.trace.id().map(tracing::field::display),
+                "a slow statement"
+            );
+        }
+        if failed {
+            self.statements.failures.increment();
+            self.trace.fail(self.step);
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.end(0, true);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The API over loopback, with real clients and a real PostgreSQL.
 
+// The future of a connection holds those of everything down to the socket of a database, one in the other.
+#![recursion_limit = "256"]
 #![expect(clippy::unwrap_used, reason = "a test says so by its panic")]
 
 mod client;
@@ -10,6 +12,7 @@ mod drain;
 mod history;
 mod limits;
 mod lists;
+mod observe;
 mod refusals;
 mod stream;
 mod tls;

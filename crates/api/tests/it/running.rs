@@ -6,11 +6,17 @@ use analysis::{config::Strategy, engine::Engine};
 use api::{
     config::{Config, Tls},
     error::Error,
+    observe::Observe,
     server::{self, Server},
 };
 use embedded::{Databases, External, Supervisor, testing::TestServer};
 use model::{check::check, file::Files, model::Model};
 use store::open::Store;
+use telemetry::{
+    metric::Registry,
+    profile::Profiler,
+    trace::tracer::{self, Tracer},
+};
 use tokio::{
     sync::{OnceCell, oneshot},
     task::JoinHandle,
@@ -181,7 +187,27 @@ async fn bind_to(config: Config, model: &Arc<Model>, databases: Arc<Databases>) 
             cache_bytes: 16 << 20,
         },
     );
-    server::bind(config, Arc::clone(model), store, engine).await
+    server::bind(config, Arc::clone(model), store, engine, observe()).await
+}
+
+/// Everything is kept, so that tests see it.
+fn observe() -> Observe {
+    let registry = Arc::new(Registry::new());
+    let config = tracer::Config {
+        enabled: true,
+        share: 1.0,
+        slow: Duration::from_secs(3600),
+        follow_parent: true,
+        ring_traces_max: 64,
+        kept_per_second_max: 1_000_000,
+    };
+    Observe {
+        tracer: Tracer::new(config, &registry, None),
+        registry,
+        profiler: Profiler::new(),
+        log: None,
+        config: "{}\n".into(),
+    }
 }
 
 static TEMPLATE: OnceCell<String> = OnceCell::const_new();

@@ -12,6 +12,7 @@ use crate::{
     config::{URL, defaults, load},
     console,
     exit::{Exit, Failure},
+    watching,
 };
 
 const OPENING: &str = "\
@@ -54,6 +55,10 @@ pub(crate) fn run(page: Page) -> Result<Exit, Failure> {
         Page::Cli => console::result(cli().trim_end()),
         Page::Model => console::result(model::reference::page().trim_end()),
         Page::Schema => return schema(),
+        Page::Metrics => {
+            let all = watching::descriptions().map_err(|error| Exit::Bug.because(error))?;
+            console::result(telemetry::metric::reference::page(&all).trim_end());
+        }
         Page::LoadSchema => console::result(format_args!("{:#}", ::load::summary::json::schema())),
     }
     Ok(Exit::Fine)

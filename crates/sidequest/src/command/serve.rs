@@ -4,12 +4,14 @@ use std::{cell::RefCell, future::Future, sync::Arc, time::Duration};
 
 use analysis::engine::Engine;
 use anyhow::anyhow;
-use api::server::{Addresses, Server};
+use api::{
+    observe::Observe,
+    server::{Addresses, Server},
+};
 use embedded::Databases;
 use model::model::Model;
 use store::{check::Severity, open::Store};
 use tokio::{runtime::Runtime, sync::oneshot, time::Instant};
-use tracing_subscriber::EnvFilter;
 
 use super::check::{checked, show, summary};
 use crate::{
@@ -19,6 +21,7 @@ use crate::{
     declaration::Origin,
     exit::{Exit, Failure},
     shutdown::Signals,
+    watching::Watching,
 };
 
 /// Every statement is prepared within this time, or we do not start.
@@ -29,7 +32,7 @@ const RUNTIME_STOP_MAX: Duration = Duration::from_secs(2);
 /// Serves until told to stop.
 pub(crate) fn run(serve: Serve) -> Result<Exit, Failure> {
     let config = Config::resolve(serve, &Environment::read())?;
-    start_log(&config.log)?;
+    let level = start_log(&config.log)?;
     let console = Console {
         quiet: config.quiet,
         format: config.log.format,
@@ -45,6 +48,7 @@ pub(crate) fn run(serve: Serve) -> Result<Exit, Failure> {
         console,
         origin,
         model: Arc::new(model),
+        level,
     };
     let runtime = runtime()?;
     let done = runtime.block_on(serve_model(&start));
@@ -53,7 +57,7 @@ pub(crate) fn run(serve: Serve) -> Result<Exit, Failure> {
 }
 
 /// A worker for each core.
-pub(super) fn runtime() -> Result<Runtime, Failure> {
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
     let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     built.map_err(|error| Exit::Bug.because(anyhow!(error).context("start the runtime")))
 }
@@ -64,6 +68,7 @@ struct Start {
     console: Console,
     origin: Origin,
     model: Arc<Model>,
+    level: telemetry::log::Level,
 }
 
 async fn serve_model(start: &Start) -> Result<Exit, Failure> {
@@ -117,8 +122,9 @@ async fn serve_databases(
     signals: &mut Signals,
     databases: &Arc<Databases>,
 ) -> Result<Exit, Failure> {
+    let (observe, watching) = Watching::start(&start.config, start.level.clone());
     let server = tokio::select! {
-        server = prepare(start, databases) => server?,
+        server = prepare(start, databases, observe) => server?,
         name = signals.next() => return Ok(stopped(start, name)),
     };
     announce(start, server.addresses());
@@ -136,6 +142,7 @@ async fn serve_databases(
             signals.while_stopping(running).await
         }
     };
+    signals.while_stopping(watching.stop()).await;
     ended.map(|()| Exit::Fine).map_err(listen_failure)
 }
 
@@ -143,6 +150,7 @@ async fn serve_databases(
 fn prepare<'a>(
     start: &'a Start,
     databases: &'a Arc<Databases>,
+    observe: Observe,
 ) -> impl Future<Output = Result<Server, Failure>> + use<'a> {
     let Start { config, model, .. } = start;
     // Large, and polled in a `select!`: on the heap.
@@ -160,7 +168,7 @@ fn prepare<'a>(
             .await
             .map_err(|error| Exit::Database.because(error))?;
         let engine = Engine::new(Arc::clone(model), Arc::clone(&store), config.analysis());
-        api::server::bind(config.api(), Arc::clone(model), store, engine)
+        api::server::bind(config.api(), Arc::clone(model), store, engine, observe)
             .await
             .map_err(listen_failure)
     })
@@ -266,18 +274,16 @@ fn stopped(start: &Start, name: &str) -> Exit {
     Exit::Fine
 }
 
-fn start_log(log: &Log) -> Result<(), Failure> {
-    // PostgreSQL's notices are for whoever runs SQL by hand; what is asked for by name still wins.
-    let filter = EnvFilter::try_new(format!("tokio_postgres=warn,{}", log.filter))
-        .map_err(|error| Exit::Usage.because(error))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(console::log_writer);
-    match log.format {
-        LogFormat::Text => builder.with_ansi(console::log_colours()).init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
-    }
-    Ok(())
+fn start_log(log: &Log) -> Result<telemetry::log::Level, Failure> {
+    let config = telemetry::log::Config {
+        format: match log.format {
+            LogFormat::Text => telemetry::log::Format::Text,
+            LogFormat::Json => telemetry::log::Format::Json,
+        },
+        colours: console::log_colours(),
+        filter: log.filter.clone(),
+    };
+    telemetry::log::start(&config, console::log_writer).map_err(|error| Exit::Usage.because(error))
 }
 
 pub(super) fn database_failure(error: embedded::Error) -> Failure {

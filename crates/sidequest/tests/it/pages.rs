@@ -10,6 +10,7 @@ fn the_reference_is_fresh() {
         ("cli.md", "cli"),
         ("model.md", "model"),
         ("model.schema.json", "schema"),
+        ("metrics.md", "metrics"),
         ("load.schema.json", "load-schema"),
     ];
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference");

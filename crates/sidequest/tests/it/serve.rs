@@ -19,7 +19,14 @@ fn the_demo_from_nothing_and_again() {
         return;
     }
     let data = Directory::new();
-    let arguments = ["--engine", "managed", "--data", data.text()];
+    let arguments = [
+        "--engine",
+        "managed",
+        "--data",
+        data.text(),
+        "--traces-share",
+        "1",
+    ];
     let server = Serving::start(&arguments);
     let said = server.start.join("\n");
     assert!(said.contains("database: managed PostgreSQL "), "{said}");
@@ -28,6 +35,7 @@ fn the_demo_from_nothing_and_again() {
         "{said}"
     );
     the_demo_answers(&server);
+    traces_are_listed_and_drawn(&server);
     // What was said at the start is all that may stand on stderr, and it went to stdout.
     assert_eq!(server.stop(Signal::TERM), (Some(0), String::new()));
 
@@ -36,6 +44,46 @@ fn the_demo_from_nothing_and_again() {
     assert!(!said.contains("filled:"), "it is filled once: {said}");
     the_demo_answers(&again);
     assert_eq!(again.stop(Signal::INT), (Some(0), String::new()));
+}
+
+fn traces_are_listed_and_drawn(server: &Serving) {
+    let admin = server.admin.to_string();
+    let traces = |more: &[&str]| {
+        let output = sidequest(&[&["traces", "--admin", &admin], more].concat())
+            .output()
+            .expect("the binary runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("traces are text")
+    };
+    let list = traces(&[]);
+    let line = list
+        .lines()
+        .find(|line| line.ends_with("/api/v1/objects/{id}/analysis"))
+        .unwrap_or_else(|| panic!("{list}"));
+    let id = line.split(' ').next().expect("a line begins with the trace's id");
+    let drawn = traces(&[id]);
+    for step in [
+        "request",
+        "handle",
+        "queue",
+        "batch",
+        "pool",
+        "statement",
+        "measure",
+        "document",
+        "encode",
+        "write",
+    ] {
+        assert!(drawn.contains(step), "{step} in\n{drawn}");
+    }
+    // Each dataset's statement, with its database.
+    for database in ["operations", "fleet"] {
+        assert!(drawn.contains(database), "{database} in\n{drawn}");
+    }
+    assert!(!drawn.contains("N14228"), "{drawn}");
+    assert!(traces(&["--json", id]).starts_with('{'));
+    let unknown = run(&mut sidequest(&["traces", "--admin", &admin, &"1".repeat(32)]));
+    assert!(unknown.contains("it is not kept, or no longer"), "{unknown}");
 }
 
 #[cfg(feature = "in-process")]

@@ -1,0 +1,294 @@
+//! What the admin listener shows of requests, and what it never shows.
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
+
+use http::Request;
+use serde_json::Value;
+use telemetry::log::{self, Format};
+
+use crate::{
+    client::{Answer, ask, get},
+    running::{Running, start},
+};
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+async fn traces(server: &Running) -> Vec<Value> {
+    let lines = get(server.admin, "/traces").await.json();
+    let mut traces = Vec::new();
+    for line in lines.as_array().unwrap() {
+        let id = line["trace_id"].as_str().unwrap();
+        traces.push(get(server.admin, &format!("/traces/{id}")).await.json());
+    }
+    traces
+}
+
+fn steps(trace: &Value) -> Vec<&str> {
+    let spans = trace["spans"].as_array().unwrap();
+    spans.iter().map(|span| span["step"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn an_analysis_tells_its_steps() {
+    let Some(server) = start(|_| ()).await else { return };
+    let request = Request::get("/api/v1/objects/t0001/analysis")
+        .header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"));
+    let answer = ask(server.api, request).await;
+    assert_eq!(answer.status, 200);
+    let timing = answer.header("server-timing");
+    for part in ["queue;", "pool;", "database;", "measure;", "write;", "total;"] {
+        assert!(timing.contains(part), "{part} in {timing}");
+    }
+    assert!(
+        timing.contains(&format!("traceparent;desc=\"00-{TRACE}-")),
+        "{timing}"
+    );
+
+    let trace = get(server.admin, &format!("/traces/{TRACE}")).await.json();
+    assert_eq!(trace["kept"], "asked");
+    assert_eq!(trace["parent_id"], "00f067aa0ba902b7");
+    assert_eq!(trace["route"], "/api/v1/objects/{id}/analysis");
+    assert_eq!(trace["status"], 200);
+    assert_eq!(trace["body_bytes"], answer.body.len());
+    let steps = steps(&trace);
+    for step in [
+        "handle",
+        "queue",
+        "batch",
+        "pool",
+        "statement",
+        "measure",
+        "wake",
+        "document",
+        "encode",
+        "write",
+    ] {
+        assert!(steps.contains(&step), "{step} in {steps:?}");
+    }
+    // Every dataset's statement stands under its batch, and says what it was.
+    let spans = trace["spans"].as_array().unwrap();
+    let statement = spans
+        .iter()
+        .find(|span| span["step"] == "statement" && span["about"] == "events")
+        .unwrap_or_else(|| panic!("{trace:#}"));
+    assert_eq!(statement["database"], "main");
+    assert!(statement["rows"].as_u64().unwrap() > 0);
+    assert!(statement["sql"].as_str().unwrap().contains("$1"));
+    let parent = spans
+        .iter()
+        .find(|span| span["span_id"] == statement["parent_id"])
+        .unwrap();
+    assert_eq!(parent["step"], "batch");
+    // Nothing outlasts the request.
+    let took = trace["took_ns"].as_u64().unwrap();
+    for span in spans {
+        let (began, lasted) = (
+            span["began_ns"].as_u64().unwrap(),
+            span["took_ns"].as_u64().unwrap(),
+        );
+        assert!(began + lasted <= took, "{span}");
+    }
+}
+
+#[tokio::test]
+async fn steps_explain_nearly_all_of_a_request() {
+    let Some(server) = start(|_| ()).await else { return };
+    for id in 0..20 {
+        let answer = get(server.api, &format!("/api/v1/objects/t{id:04}/analysis")).await;
+        assert_eq!(answer.status, 200);
+    }
+    let mut shares: Vec<f64> = traces(&server)
+        .await
+        .into_iter()
+        .map(|trace| {
+            serde_json::from_value::<telemetry::trace::kept::Kept>(trace)
+                .unwrap()
+                .explained()
+        })
+        .collect();
+    assert_eq!(shares.len(), 20);
+    shares.sort_by(f64::total_cmp);
+    // Of the median: on a busy machine a thread can be taken away between two steps.
+    assert!(shares[10] > 0.9, "{shares:?}");
+}
+
+#[tokio::test]
+async fn every_answer_has_a_server_timing() {
+    let Some(server) = start(|_| ()).await else { return };
+    let check = |answer: &Answer, statements: bool| {
+        let timing = answer.header("server-timing").to_owned();
+        assert!(timing.contains("total;dur="), "{timing}");
+        assert_eq!(timing.contains("statements"), statements, "{timing}");
+    };
+    check(&get(server.api, "/api/v1/objects?limit=3").await, true);
+    check(&get(server.api, "/api/v1/objects/t0001").await, true);
+    check(&get(server.api, "/api/v1/objects/nobody").await, true);
+    check(&get(server.api, "/openapi.json").await, false);
+    check(&get(server.api, "/nowhere").await, false);
+    check(&ask(server.api, Request::options("/api/v1/objects")).await, false);
+}
+
+#[tokio::test]
+async fn failures_are_kept_and_a_list_is_the_newest_first() {
+    let Some(server) = start(|config| config.request_timeout = std::time::Duration::from_nanos(1)).await
+    else {
+        return;
+    };
+    assert_eq!(
+        get(server.api, "/api/v1/objects/t0001/analysis").await.status,
+        504
+    );
+    let traces = traces(&server).await;
+    assert_eq!(traces[0]["kept"], "failed");
+    assert_eq!(traces[0]["status"], 504);
+}
+
+#[tokio::test]
+async fn metrics_say_what_happened_in_both_formats() {
+    let Some(server) = start(|_| ()).await else { return };
+    assert_eq!(
+        get(server.api, "/api/v1/objects/t0001/analysis").await.status,
+        200
+    );
+    let text = get(server.admin, "/metrics").await.text();
+    for line in [
+        "sidequest_http_requests_total{method=\"GET\",route=\"/api/v1/objects/{id}/analysis\",status=\"200\"} 1\n",
+        "sidequest_http_request_seconds_count{method=\"GET\",route=\"/api/v1/objects/{id}/analysis\"} 1\n",
+        "sidequest_database_connections_max{database=\"main\"} 3\n",
+        "sidequest_database_statement_seconds_count{database=\"main\",statement=\"events\"} 1\n",
+        "sidequest_http_limit_max{limit=\"in_flight\"} 2000\n",
+        "sidequest_analysis_batch_size_ids_count ",
+        "sidequest_database_lease_wait_seconds_bucket{database=\"main\",le=\"+Inf\"} ",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    let request = Request::get("/metrics").header("accept", "application/openmetrics-text; version=1.0.0");
+    let answer = ask(server.admin, request).await;
+    assert!(
+        answer
+            .header("content-type")
+            .starts_with("application/openmetrics-text")
+    );
+    let text = answer.text();
+    assert!(text.ends_with("# EOF\n"));
+    // The trace of the request explains its bucket.
+    assert!(text.contains(" # {trace_id=\""), "{text}");
+}
+
+#[tokio::test]
+async fn statements_are_told_by_name() {
+    let Some(server) = start(|_| ()).await else { return };
+    assert_eq!(
+        get(server.api, "/api/v1/objects/t0001/analysis").await.status,
+        200
+    );
+    let told = get(server.admin, "/statements").await.json();
+    let database = &told["databases"][0];
+    assert_eq!(database["database"], "main");
+    let state = database["pg_stat_statements"].as_str().unwrap();
+    assert!(["available", "absent"].contains(&state), "{told:#}");
+    let statements = database["statements"].as_array().unwrap();
+    let events = statements
+        .iter()
+        .find(|statement| statement["name"] == "events")
+        .unwrap();
+    assert_eq!((&events["calls"], &events["failures"]), (&1.into(), &0.into()));
+    assert!(events["rows"].as_u64().unwrap() > 0 && events["mean_ms"].as_f64().unwrap() > 0.0);
+    let shares: f64 = statements
+        .iter()
+        .map(|statement| statement["share"].as_f64().unwrap())
+        .sum();
+    assert!((shares - 1.0).abs() < 1e-6, "{shares}");
+}
+
+#[tokio::test]
+async fn the_admin_listener_refuses_by_problem() {
+    let Some(server) = start(|_| ()).await else { return };
+    let status = |answer: Answer| {
+        (
+            answer.status.as_u16(),
+            answer.json()["type"].as_str().unwrap().to_owned(),
+        )
+    };
+    assert_eq!(status(get(server.admin, "/traces/1").await).0, 404);
+    assert_eq!(status(get(server.admin, "/profile?seconds=0").await).0, 400);
+    assert_eq!(status(get(server.admin, "/profile?second=1").await).0, 400);
+    assert_eq!(status(get(server.admin, "/profile?format=svg").await).0, 400);
+    assert_eq!(status(ask(server.admin, Request::delete("/traces")).await).0, 405);
+    assert_eq!(status(ask(server.admin, Request::put("/metrics")).await).0, 405);
+    // This server's log is the test's.
+    assert_eq!(status(get(server.admin, "/log").await).0, 404);
+    assert_eq!(get(server.admin, "/config").await.json(), serde_json::json!({}));
+}
+
+#[tokio::test]
+async fn a_profile_is_taken_of_the_running_server() {
+    let Some(server) = start(|_| ()).await else { return };
+    let answer = get(server.admin, "/profile?seconds=1").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(&answer.body[..2], [0x1f, 0x8b], "gzip");
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Ids, values, headers and bodies of requests are marked, and nothing that the server says has a mark.
+#[tokio::test]
+async fn nothing_of_a_request_is_told() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let config = log::Config {
+        format: Format::Text,
+        colours: false,
+        filter: "debug".to_owned(),
+    };
+    // One thread runs the server and the test.
+    let (_guard, _level) = log::start_scoped(&config, move || writer.clone()).unwrap();
+    let Some(server) = start(|_| ()).await else { return };
+    for path in [
+        "/api/v1/objects/marked-id",
+        "/api/v1/objects/marked-id/analysis",
+        "/api/v1/objects/analysis?ids=marked-id,t0001",
+        "/api/v1/objects?name=marked-value",
+        "/api/v1/objects?cursor=marked-cursor",
+        "/api/v1/objects?fields=marked-field",
+        "/api/v1/objects?marked-parameter=marked-value",
+        "/marked-path",
+        "/api/v1/makers/marked-key",
+    ] {
+        let request = Request::get(path)
+            .header("authorization", "Bearer marked-token")
+            .header("cookie", "marked=marked-cookie")
+            .header("traceparent", "00-marked-marked-01");
+        let answer = ask(server.api, request).await;
+        assert!(answer.status.as_u16() < 500, "{path}: {}", answer.text());
+    }
+    let mut told = get(server.admin, "/metrics").await.text();
+    let request = Request::get("/metrics").header("accept", "application/openmetrics-text");
+    told.push_str(&ask(server.admin, request).await.text());
+    told.push_str(&get(server.admin, "/statements").await.text());
+    let traces = traces(&server).await;
+    assert!(traces.len() >= 9);
+    for trace in traces {
+        told.push_str(&trace.to_string());
+    }
+    let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("answered"), "the log was caught");
+    told.push_str(&logged);
+    let leak = told.lines().find(|line| line.contains("marked"));
+    assert_eq!(leak, None);
+}

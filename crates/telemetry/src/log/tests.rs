@@ -1,0 +1,122 @@
+//! What a log says, in which form, and what it never says.
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
+
+use super::*;
+use crate::log::redact::redact;
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn logged(format: Format, filter: &str, say: impl FnOnce(&Level)) -> String {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let config = Config {
+        format,
+        colours: false,
+        filter: filter.to_owned(),
+    };
+    let (guard, level) = start_scoped(&config, move || writer.clone()).unwrap();
+    say(&level);
+    drop(guard);
+    lines.text()
+}
+
+#[test]
+fn text_and_json() {
+    let say = |_: &Level| tracing::info!(target: "access", status = 200, "answered");
+    let text = logged(Format::Text, "info", say);
+    assert!(text.ends_with("INFO access: answered status=200\n"), "{text}");
+    let json = logged(Format::Json, "info", say);
+    let line: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(line["message"], "answered");
+    assert_eq!(line["status"], 200);
+}
+
+#[test]
+fn the_level_changes_while_it_runs() {
+    let text = logged(Format::Text, "warn", |level| {
+        tracing::info!("one");
+        level.set("info").unwrap();
+        assert!(level.get().contains("info"));
+        tracing::info!("two");
+        assert!(level.set("no such [filter").is_err());
+        level.set("off").unwrap();
+        tracing::error!("three");
+    });
+    assert!(
+        !text.contains("one") && text.contains("two") && !text.contains("three"),
+        "{text}"
+    );
+}
+
+#[test]
+fn secrets_are_not_said_in_either_form() {
+    for format in [Format::Text, Format::Json] {
+        let text = logged(format, "info", |_| {
+            let url = "postgres://me:marked-one@db/flights";
+            tracing::info!(url, "connecting to {url}");
+            tracing::warn!(password = "marked-two", token = ?"marked-three", "Authorization: Bearer marked-four.x");
+        });
+        assert!(!text.contains("marked"), "{text}");
+        assert!(text.contains("me:[redacted]@db/flights"), "{text}");
+    }
+}
+
+#[track_caller]
+fn check(text: &str, expect: &str) {
+    assert_eq!(redact(text), expect);
+}
+
+#[test]
+fn what_is_redacted() {
+    check(
+        "postgres://u:p%40ss@h:5432/d?x=1",
+        "postgres://u:[redacted]@h:5432/d?x=1",
+    );
+    check("postgres://u@h/d", "postgres://u@h/d");
+    check("see http://h/a:b@c", "see http://h/a:b@c");
+    check(
+        "host=h password=hunter2 user=u",
+        "host=h password=[redacted] user=u",
+    );
+    check("password='hunter 2' user=u", "password='[redacted]' user=u");
+    check(r#"{"api_key":"abc","n":1}"#, r#"{"api_key":"[redacted]","n":1}"#);
+    check(
+        "Authorization: Bearer abcdefgh.ijk",
+        "Authorization: [redacted] [redacted]",
+    );
+    check("PGPASSWORD=x", "PGPASSWORD=[redacted]");
+    check("access_token=abc&b=2", "access_token=[redacted]&b=2");
+}
+
+#[test]
+fn what_stays() {
+    check("the password is wrong", "the password is wrong");
+    check("a basic check of tokens", "a basic check of tokens");
+    check("answered status=200", "answered status=200");
+    check(
+        "grüße über https://example.org/ü",
+        "grüße über https://example.org/ü",
+    );
+}

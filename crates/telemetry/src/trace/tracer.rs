@@ -1,0 +1,309 @@
+//! The tracer: begins traces, and at their end keeps some.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant, SystemTime},
+};
+
+use super::{
+    Recording, Trace,
+    id::{Ids, TraceId},
+    keep::{self, Reason},
+    kept::{Kept, KeptSpan, Line, Link},
+    name::{Name, Names},
+    parent::Traceparent,
+    record::Record,
+    ring::Ring,
+    span::{Span, Step},
+};
+use crate::{
+    metric::{New, Registry, number::Counter},
+    otlp::Sink,
+    rate::Rate,
+};
+
+/// How traces are recorded and kept.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Off, nothing is recorded and nothing allocated.
+    pub enabled: bool,
+    /// Of the traces that are neither slow nor failed, 0 to 1.
+    pub share: f64,
+    /// A trace that takes as long is kept.
+    pub slow: Duration,
+    /// A trace is kept if the caller keeps its part.
+    pub follow_parent: bool,
+    /// Kept in memory.
+    pub ring_traces_max: usize,
+    /// Kept a second: when everything is slow, not everything needs telling.
+    pub kept_per_second_max: u32,
+}
+
+/// Records traces. Cheap to clone.
+#[derive(Clone)]
+pub struct Tracer(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    ids: Ids,
+    names: Names,
+    ring: Ring,
+    rate: Rate,
+    sink: Option<Sink>,
+    kept: [Counter; Reason::ALL.len()],
+    dropped: Counter,
+    lost: Counter,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug)]
+pub struct End<'a> {
+    /// HTTP's method; one of the known, or `other`.
+    pub method: &'a str,
+    /// The route's pattern, never the path.
+    pub route: &'a str,
+    /// The answer's status; 0 if the client left before there was one.
+    pub status: u16,
+    /// Of the answer's body.
+    pub body_bytes: u64,
+    /// A fault of the server, or a client left without an answer.
+    pub failed: bool,
+}
+
+impl Tracer {
+    /// One that keeps traces in memory, and offers them to the sink.
+    pub fn new(config: Config, registry: &Registry, sink: Option<Sink>) -> Tracer {
+        let kept = registry.counters(New {
+            name: "sidequest_traces_kept_total",
+            about: "Traces kept, by reason.",
+            labels: &["reason"],
+        });
+        Tracer(Arc::new(Inner {
+            ids: Ids::new(),
+            names: Names::new(),
+            ring: Ring::new(config.ring_traces_max),
+            rate: Rate::new(config.kept_per_second_max, Duration::from_secs(1)),
+            kept: Reason::ALL.map(|reason| kept.with(&[reason.name()])),
+            dropped: registry.counter(
+                "sidequest_traces_dropped_total",
+                "Traces worth keeping of which there were too many in one second.",
+            ),
+            lost: registry.counter(
+                "sidequest_trace_spans_lost_total",
+                "Spans of kept traces that found no room.",
+            ),
+            sink,
+            config,
+        }))
+    }
+
+    /// The text's number, to be resolved where it does not cost: at start, or once a plan.
+    pub fn name(&self, text: &str) -> Name {
+        self.0.names.name(text)
+    }
+
+    /// A request's trace, to be given back to [`Tracer::end`].
+    pub fn request(&self, parent: Option<Traceparent>, began: Instant) -> Trace {
+        self.record(parent, began)
+    }
+
+    /// A batch's trace: it is seen in those of the requests that join it.
+    pub fn batch(&self) -> Trace {
+        self.record(None, Instant::now())
+    }
+
+    /// Ends a request's trace. Returns its id if it is kept.
+    pub fn end(&self, trace: &Trace, end: End<'_>) -> Option<TraceId> {
+        let recording = trace.0.as_ref()?;
+        let took = recording.began.elapsed();
+        let reason = keep::reason(
+            &self.0.config,
+            &keep::Ended {
+                trace: recording.trace,
+                parent: recording.parent,
+                failed: end.failed,
+                took,
+            },
+        )?;
+        if !self.0.rate.permit() {
+            self.0.dropped.increment();
+            return None;
+        }
+        let kept = Arc::new(self.tell(recording, end, reason, took));
+        self.0.kept[reason as usize].increment();
+        self.0.lost.add(u64::from(kept.spans_lost));
+        self.0.ring.push(Arc::clone(&kept));
+        if let Some(sink) = &self.0.sink {
+            sink.offer(kept);
+        }
+        Some(recording.trace)
+    }
+
+    /// The traces in memory, the newest first.
+    pub fn list(&self) -> Vec<Line> {
+        self.0.ring.list().iter().map(|trace| trace.line()).collect()
+    }
+
+    /// A trace in memory.
+    pub fn find(&self, id: TraceId) -> Option<Arc<Kept>> {
+        self.0.ring.find(id)
+    }
+
+    fn record(&self, parent: Option<Traceparent>, began: Instant) -> Trace {
+        if !self.0.config.enabled {
+            return Trace::off();
+        }
+        Trace(Some(Arc::new(Recording {
+            tracer: self.clone(),
+            began,
+            trace: parent.map_or_else(|| self.0.ids.trace(), |parent| parent.trace),
+            root: self.0.ids.span(),
+            parent,
+            record: Mutex::new(Record::new()),
+        })))
+    }
+
+    fn tell(&self, recording: &Recording, end: End<'_>, reason: Reason, took: Duration) -> Kept {
+        // Asked for only here: traces that are forgotten need no wall clock.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let began = now.unwrap_or_default().saturating_sub(took);
+        let took_ns = Span::nanoseconds(took);
+        let record = recording.record();
+        let mut telling = Telling {
+            tracer: self,
+            recording,
+            took_ns,
+            spans: Vec::with_capacity(record.spans.len() + record.joined.len() * 4),
+        };
+        telling.own(&record.spans);
+        let mut lost = record.lost;
+        for (under, batch) in &record.joined {
+            if let Some(batch) = &batch.0 {
+                lost += telling.batch(*under, batch);
+            }
+        }
+        Kept {
+            trace_id: recording.trace,
+            span_id: recording.root,
+            parent_id: recording.parent.map(|parent| parent.span),
+            kept: reason,
+            method: end.method.to_owned(),
+            route: end.route.to_owned(),
+            status: end.status,
+            body_bytes: end.body_bytes,
+            began_unix_ns: Span::nanoseconds(began),
+            took_ns,
+            spans_lost: lost,
+            spans: telling.spans,
+        }
+    }
+}
+
+/// A trace being written out.
+struct Telling<'a> {
+    tracer: &'a Tracer,
+    recording: &'a Recording,
+    took_ns: u64,
+    spans: Vec<KeptSpan>,
+}
+
+impl Telling<'_> {
+    fn own(&mut self, spans: &[Span]) {
+        for span in spans {
+            let id = self.next_id();
+            let parent = self.parent(span.parent, 0);
+            let told = self.told(span, 0);
+            self.spans.push(KeptSpan {
+                span_id: id,
+                parent_id: parent,
+                ..told
+            });
+        }
+    }
+
+    /// The spans of a batch under one of ours. Returns how many it had no room for.
+    fn batch(&mut self, under: u16, batch: &Recording) -> u32 {
+        let under = self.parent(under, 0);
+        let first = self.spans.len();
+        let offset = Span::nanoseconds(batch.began.saturating_duration_since(self.recording.began));
+        let record = batch.record();
+        for span in &record.spans {
+            let told = self.told(span, offset);
+            let id = self.next_id();
+            let outermost = span.parent == Span::ROOT;
+            let links = record.links.iter().filter(|_| outermost);
+            let others = links.filter(|link| link.trace != self.recording.trace);
+            self.spans.push(KeptSpan {
+                span_id: id,
+                parent_id: if outermost {
+                    under
+                } else {
+                    self.parent(span.parent, first)
+                },
+                links: others
+                    .map(|link| Link {
+                        trace_id: link.trace,
+                        span_id: link.span,
+                    })
+                    .collect(),
+                ..told
+            });
+        }
+        record.lost
+    }
+
+    fn next_id(&self) -> super::id::SpanId {
+        self.recording.root.child(self.spans.len() as u64)
+    }
+
+    fn parent(&self, place: u16, first: usize) -> super::id::SpanId {
+        let span = self.spans.get(first + usize::from(place));
+        span.filter(|_| place != Span::ROOT)
+            .map_or(self.recording.root, |span| span.span_id)
+    }
+
+    fn told(&self, span: &Span, offset: u64) -> KeptSpan {
+        let text = |name: Name| Some(self.tracer.0.names.text(name).to_string());
+        let began_ns = span.began_ns.saturating_add(offset).min(self.took_ns);
+        let rest = self.took_ns - began_ns;
+        let mut told = KeptSpan {
+            span_id: self.recording.root,
+            parent_id: self.recording.root,
+            step: span.step.kind().to_owned(),
+            about: None,
+            began_ns,
+            took_ns: span.took_ns.min(rest),
+            // The last byte ends the writing and the trace together.
+            unended: span.took_ns == Span::OPEN && span.step != Step::Write,
+            failed: span.failed,
+            database: None,
+            sql: None,
+            rows: None,
+            wants: None,
+            objects: None,
+            links: Vec::new(),
+        };
+        match span.step {
+            Step::Handle | Step::Wake | Step::Document | Step::Encode | Step::Write => {}
+            Step::Queue { source } | Step::Measure { source } => told.about = text(source),
+            Step::Batch { source, wants, ids } => {
+                told.about = text(source);
+                told.wants = Some(wants);
+                told.objects = Some(ids);
+            }
+            Step::Pool { database } | Step::Prepare { database } => told.database = text(database),
+            Step::Statement {
+                database,
+                statement,
+                sql,
+                rows,
+            } => {
+                told.about = text(statement);
+                told.database = text(database);
+                told.sql = text(sql);
+                told.rows = Some(rows);
+            }
+        }
+        told
+    }
+}
