@@ -118,7 +118,7 @@ impl Scenario {
     pub(crate) fn which(&self, index: u64) -> Which {
         if self.cycle.len() == 1 {
             return Which {
-                request: 0,
+                request: self.cycle[0].request,
                 nth: index,
             };
         }

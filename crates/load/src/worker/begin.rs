@@ -120,8 +120,9 @@ impl Worker<'_> {
         };
         self.in_flight -= 1;
         connection.facts.answered += 1;
+        connection.facts.last_answer = now;
         self.clients[connection.client].failures = 0;
-        self.record(ticket, connection, outcome, now);
+        self.record(&ticket, connection, outcome, now);
     }
 
     /// Settles all requests of a connection that is over; says how many are lost.

@@ -118,7 +118,7 @@ impl Worker<'_> {
             let is_late = at == 0 && closing == Closing::Timeout;
             if let Some(reason) = self.is_lost(&ticket, connection, closing, is_late) {
                 lost += 1;
-                self.record(ticket, connection, Outcome::Lost(reason), now);
+                self.record(&ticket, connection, Outcome::Lost(reason), now);
             } else {
                 let mut ticket = ticket;
                 if connection.facts.answered == 0 {
@@ -145,9 +145,11 @@ impl Worker<'_> {
         match closing {
             Closing::Ours => Some(Lost::Cut),
             _ if may_be_again => None,
-            Closing::SaidClose | Closing::Bare | Closing::GoAway | Closing::GoAwayError(_) => {
-                Some(Lost::Closed)
-            }
+            Closing::SaidClose
+            | Closing::Bare
+            | Closing::Idle
+            | Closing::GoAway
+            | Closing::GoAwayError(_) => Some(Lost::Closed),
             Closing::Reset => Some(Lost::ConnectionReset),
             Closing::Malformed => Some(Lost::Malformed),
             Closing::Timeout => Some(Lost::Timeout),

@@ -1,4 +1,8 @@
-//! The crate from outside.
+//! The crate from outside: runs against real servers and hostile ones, and both codecs beside hyper and h2.
 
 mod fuzzed;
 mod hostile;
+mod oracle;
+mod rules;
+mod runs;
+mod server;

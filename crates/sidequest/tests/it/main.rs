@@ -5,6 +5,7 @@ mod check;
 mod cliff;
 mod line;
 mod load;
+mod measure;
 mod openapi;
 mod pages;
 mod serve;

@@ -65,7 +65,8 @@ fn codes_that_are_none_are_refused() {
     let block = |coded: &[u8]| [&[0x08, 0x80 | coded.len() as u8], coded].concat();
     let read = |coded: &[u8]| decoded(&mut Decoder::new(4_096, 8_192), &block(coded));
     // Padding of zeros, of more than seven bits, and the end of a string itself.
-    assert_eq!(read(&[0x00, 0x00]).unwrap()[0].1, "000");
+    assert_eq!(read(&[0x00, 0x00]), Err(Fault::Huffman));
+    assert_eq!(read(&[0x00, 0x01]).unwrap()[0].1, "000");
     assert_eq!(read(&[0x07, 0xfe]), Err(Fault::Huffman));
     assert_eq!(read(&[0xff, 0xff]), Err(Fault::Huffman));
     assert_eq!(read(&[0xff, 0xff, 0xff, 0xff]), Err(Fault::Huffman));

@@ -56,7 +56,7 @@ fn settled(meanings: Vec<Meaning>) -> Vec<Meaning> {
         match (meaning, settled.last_mut()) {
             (Meaning::Body(stream, _), _) if broken.contains(&stream) => {}
             (Meaning::Body(stream, more), Some(Meaning::Body(of, body))) if *of == stream => {
-                body.extend(more)
+                body.extend(more);
             }
             (meaning, _) => settled.push(meaning),
         }
