@@ -74,7 +74,7 @@ impl Worker<'_> {
 
     /// A connection of this client came to nothing.
     pub(super) fn failed_to_connect(&mut self, client: usize, now: u64) {
-        let is_timed = self.orders.ending.span().is_some();
+        let is_in_time = self.orders.ending.end_ns().is_some_and(|end| now < end);
         let attempts_max = self.orders.config.limits.connect_attempts_max;
         let is_needed = !self.source.is_over(now) || !self.clients[client].again.is_empty();
         let state = &mut self.clients[client];
@@ -85,7 +85,7 @@ impl Worker<'_> {
             return;
         }
         // A server that was there may come back before the time is over; one that never was is not waited for.
-        if state.failures >= attempts_max && !(is_timed && state.answered > 0) {
+        if state.failures >= attempts_max && !(is_in_time && state.answered > 0) {
             state.state = State::Dead;
             self.alive -= 1;
             let number = self.clients[client].number;

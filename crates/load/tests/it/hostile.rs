@@ -5,3 +5,4 @@ mod goodbyes;
 mod http1;
 mod http2;
 mod kit;
+mod served;

@@ -1,6 +1,5 @@
 //! The crate from outside: runs against real servers and hostile ones, and both codecs beside hyper and h2.
 
-mod cut;
 mod fuzzed;
 mod hostile;
 mod oracle;

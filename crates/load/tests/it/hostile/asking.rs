@@ -101,15 +101,15 @@ impl Ask {
         }
         request.check = Check::none();
         let scenario = Scenario::new(target, vec![request], values).expect("a scenario");
-        let ending = Ending::after(self.requests).expect("an ending");
-        load::run::run(
-            &scenario,
-            &Arrivals::Closed,
-            &ending,
-            &self.config(),
-            &Watch::new(),
-        )
-        .expect("a run")
+        let (arrivals, ending) = match self.rate {
+            None => (Arrivals::Closed, Ending::after(self.requests)),
+            Some((rate, span)) => (
+                Arrivals::rate(rate).expect("a rate"),
+                Ending::within(span, Duration::ZERO),
+            ),
+        };
+        let ending = ending.expect("an ending");
+        load::run::run(&scenario, &arrivals, &ending, &self.config(), &Watch::new()).expect("a run")
     }
 
     fn config(&self) -> Config {

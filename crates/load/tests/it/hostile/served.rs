@@ -1,4 +1,4 @@
-//! Servers that cut an answer short, or answer what was not asked: each request ends in its own way, and is counted once.
+//! Servers that do not behave: each request ends in its own way, in time, and is counted once.
 
 use std::{
     io::{Read as _, Write as _},
