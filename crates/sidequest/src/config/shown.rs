@@ -26,7 +26,7 @@ impl Config {
             "database": self.databases.placed.keys().collect::<Vec<_>>(),
             "pool": self.pool,
             "strategy": format!("{:?}", self.strategy()).to_lowercase(),
-            "cache": self.cache,
+            "cache-bytes": self.cache_bytes,
             "request-timeout": ms(self.request_timeout),
             "in-flight-max": self.in_flight_max,
             "drain-max": ms(self.drain_max),
