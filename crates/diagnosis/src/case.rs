@@ -56,7 +56,7 @@ pub enum Expect {
     Verdict(Option<Bottleneck>, Option<Grade>),
     /// The share, within bounds.
     Share(f64, f64),
-    /// The first limit that is not the verdict's.
+    /// The tightest limit that is not reached yet.
     Next(Bottleneck),
     /// Among the findings, at any place.
     Finding(Bottleneck),
@@ -167,11 +167,7 @@ fn fault(verdict: &Verdict, expect: &Expect, evidence: &Evidence) -> Option<Stri
                 .then(|| format!("expected a share of {low}..{high}, got {share:.3}"))
         }
         Expect::Next(bottleneck) => {
-            let next = verdict
-                .limits
-                .iter()
-                .map(|limit| limit.bottleneck)
-                .find(|limit| Some(*limit) != verdict.bottleneck);
+            let next = verdict.next.as_ref().map(|limit| limit.bottleneck);
             (next != Some(*bottleneck))
                 .then(|| format!("expected next {}, got {}", bottleneck.id(), id(next)))
         }

@@ -152,6 +152,10 @@ impl Assessed {
 fn finding(scene: &Scene<'_>, assessed: &Assessed, judgement: &Judgement) -> Option<Finding> {
     let claim = assessed.claim.as_ref()?;
     let rule = assessed.rule;
+    // Without its counter a rule would claim whatever nothing explains.
+    if matches!(assessed.direct, Answer::Unseen(_)) {
+        return None;
+    }
     let about: Vec<&Judged> = judgement
         .counters
         .iter()
@@ -331,13 +335,17 @@ fn rank(findings: &mut [Finding]) {
             Rank::Void if finding.grade >= Grade::Strong => 0,
             Rank::Cliff if finding.basis == Basis::Errors => 1,
             Rank::Symptom => 3,
-            Rank::Void | Rank::Cliff | Rank::Specific | Rank::Ordinary => 2,
+            Rank::Void | Rank::Cliff | Rank::Exact | Rank::Specific | Rank::Ordinary => 2,
         }
     };
     // Among equals the rule that names the fault more exactly comes first.
     let score = |finding: &Finding| {
-        let is_specific = rule::of(finding.bottleneck).is_some_and(|rule| rule.rank == Rank::Specific);
-        finding.score * if is_specific { 1.15 } else { 1.0 }
+        let exactness = match rule::of(finding.bottleneck).map(|rule| rule.rank) {
+            Some(Rank::Exact) => 1.5,
+            Some(Rank::Specific) => 1.15,
+            Some(Rank::Void | Rank::Cliff | Rank::Ordinary | Rank::Symptom) | None => 1.0,
+        };
+        finding.score * exactness
     };
     findings.sort_by(|a, b| {
         order(a)

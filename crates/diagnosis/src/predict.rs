@@ -129,7 +129,7 @@ fn limit(view: &View<'_>, resource: &resource::Resource, base_ms: f64) -> Option
         basis,
         is_demand_rising: last > first * 1.2,
         words: format!(
-            "{} carries about {:.0} answers a second ({:.0} to {:.0}), from {users:.0} users on",
+            "{}: about {:.0} answers a second ({:.0} to {:.0}), from {users:.0} users on",
             resource.name, rate.mid, rate.low, rate.high
         ),
     })

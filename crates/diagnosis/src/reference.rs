@@ -87,7 +87,7 @@ fn rank(rank: Rank) -> Option<&'static str> {
     match rank {
         Rank::Void => Some("Judged before anything else: the measurement is void."),
         Rank::Cliff => Some("A cliff: judged before attribution, for it shows in failures."),
-        Rank::Specific => Some("Comes before a rule that names the same more coarsely."),
+        Rank::Exact | Rank::Specific => Some("Comes before a rule that names the same more coarsely."),
         Rank::Symptom => Some("A symptom: named second where its cause is found."),
         Rank::Ordinary => None,
     }

@@ -84,7 +84,9 @@ pub(crate) enum Rank {
     Void,
     /// Failures: before attribution.
     Cliff,
-    /// A plan or a state that names the fault within what another rule names more coarsely.
+    /// A plan names the fault within what a statement is blamed for.
+    Exact,
+    /// It names the fault within what another rule names more coarsely.
     Specific,
     /// By attribution.
     Ordinary,

@@ -103,6 +103,16 @@ impl<'a> Scene<'a> {
         self.view.experiment(self.high).map(|experiment| &experiment.load)
     }
 
+    /// Mean time in the server at high load, else the whole latency: what a wait inside the server is a part of,
+    /// however long the client made requests wait before.
+    pub(crate) fn server_ms(&self) -> f64 {
+        self.at_high(Signal::AppHandlerMs, "")
+            .map(|seen| seen.value)
+            .or_else(|| self.view.latency(self.high))
+            .filter(|ms| *ms > 0.0)
+            .unwrap_or(f64::INFINITY)
+    }
+
     /// A count in the highest load, as milliseconds or events per millisecond of wall time.
     pub(crate) fn per_ms(&self, signal: Signal, subject: &str) -> Option<(f64, Seen)> {
         let seen = self.at_high(signal, subject)?;

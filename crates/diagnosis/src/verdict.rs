@@ -67,6 +67,8 @@ pub struct Verdict {
     pub knee: Option<Knee>,
     /// Limits by capacity, the current one first.
     pub limits: Vec<Limit>,
+    /// The tightest of them that is not reached yet.
+    pub next: Option<Limit>,
 }
 
 /// A bottleneck that was considered.

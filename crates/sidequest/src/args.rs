@@ -108,6 +108,7 @@ pub(crate) enum Db {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Page {
     Cli,
+    Bottlenecks,
     Model,
     Schema,
 }

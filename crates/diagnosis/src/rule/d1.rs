@@ -30,11 +30,11 @@ fn direct(scene: &Scene<'_>) -> Answer {
     let Some(seen) = scene.at_high(Signal::AppPoolWaitMs, "") else {
         return unseen(Source::Metrics, "");
     };
-    let latency = scene.view.latency(scene.high).unwrap_or(f64::INFINITY);
+    let server = scene.server_ms();
     answer(
-        seen.value >= 0.2 * latency,
+        seen.value >= 0.2 * server,
         format!(
-            "requests wait {:.1} ms of {latency:.1} ms for a database connection",
+            "requests wait {:.1} ms of {server:.1} ms for a database connection",
             seen.value
         ),
         [seen],

@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) const RULE: Rule = Rule {
     bottleneck: Bottleneck::D2,
-    rank: Rank::Ordinary,
+    rank: Rank::Specific,
     proof: "By pg_stat_statements one statement has more than half of the time and more than three times the second, and it is on the path of most requests.",
     confused: "A resource that is short: there all statements take longer. D8: there it is called many times, each call fast.",
     experiment: "A route without the statement: its share goes.",

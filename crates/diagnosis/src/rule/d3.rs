@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) const RULE: Rule = Rule {
     bottleneck: Bottleneck::D3,
-    rank: Rank::Specific,
+    rank: Rank::Exact,
     proof: "The plan is Limit, Sort, Unique, Sort, Seq Scan; a scan reads every row of the table; and a hypothetical index on the time does not change the plan.",
     confused: "A missing index: there the hypothetical index is chosen.",
     experiment: "The statement over a latest relation, explained again: rows read for each row returned fall.",

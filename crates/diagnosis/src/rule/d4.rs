@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) const RULE: Rule = Rule {
     bottleneck: Bottleneck::D4,
-    rank: Rank::Specific,
+    rank: Rank::Exact,
     proof: "Filters remove far more rows than are returned, and a hypothetical index is chosen and makes the plan ten times cheaper.",
     confused: "Stale statistics: there estimates are off by more than ten times; ANALYZE first. D3: there no plain index is chosen.",
     experiment: "The index on a copy: the time falls as the plan says.",

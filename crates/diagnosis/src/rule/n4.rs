@@ -40,7 +40,7 @@ const LIMITED_MIN: f64 = 0.5;
 pub(super) fn direct(scene: &Scene<'_>) -> Answer {
     let seen = scene
         .at_high(Signal::TcpReaderLimitedShare, "server")
-        .or_else(|| scene.at_high(Signal::TcpReaderLimitedShare, ""));
+        .or_else(|| scene.view.fact(Signal::TcpReaderLimitedShare, ""));
     match seen {
         Some(seen) => answer(
             seen.value >= LIMITED_MIN,

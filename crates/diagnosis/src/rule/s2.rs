@@ -66,12 +66,12 @@ pub(super) fn hot_thread(scene: &Scene<'_>) -> Answer {
 }
 
 fn direct(scene: &Scene<'_>) -> Answer {
-    let latency = scene.view.latency(scene.high).unwrap_or(f64::INFINITY);
+    let server = scene.server_ms();
     match scene.at_high(Signal::AppLockMs, "") {
-        Some(seen) if seen.value >= 0.25 * latency => answer(
+        Some(seen) if seen.value >= 0.25 * server => answer(
             true,
             format!(
-                "requests wait {:.1} ms of {latency:.1} ms for a lock in the server",
+                "requests wait {:.1} ms of {server:.1} ms for a lock in the server",
                 seen.value
             ),
             [seen],
@@ -80,7 +80,7 @@ fn direct(scene: &Scene<'_>) -> Answer {
             (Answer::Unseen(_), Some(seen)) => answer(
                 false,
                 format!(
-                    "requests wait {:.1} ms of {latency:.1} ms for a lock in the server",
+                    "requests wait {:.1} ms of {server:.1} ms for a lock in the server",
                     seen.value
                 ),
                 [seen],

@@ -34,11 +34,11 @@ fn direct(scene: &Scene<'_>) -> Answer {
     let Some(seen) = scene.at_high(Signal::AppDownstreamMs, "") else {
         return unseen(Source::Metrics, "");
     };
-    let latency = scene.view.latency(scene.high).unwrap_or(f64::INFINITY);
+    let server = scene.server_ms();
     answer(
-        seen.value >= 0.25 * latency,
+        seen.value >= 0.25 * server,
         format!(
-            "calls of other services take {:.1} ms of {latency:.1} ms",
+            "calls of other services take {:.1} ms of {server:.1} ms",
             seen.value
         ),
         [seen],

@@ -12,6 +12,7 @@ use crate::{
     predict::{self, Limit},
     scene::Scene,
     signal::Signal,
+    source::State,
     verdict::{Step, Verdict},
     view::View,
 };
@@ -22,6 +23,7 @@ pub(crate) fn verdict(scene: &Scene<'_>) -> Verdict {
     let limits = limits(scene, &judgement);
     let steps = steps(&scene.view);
     let leading = judgement.findings.first().cloned();
+    let next = next(scene, &limits, leading.as_ref());
     let is_none =
         leading.is_none() && !scene.is_troubled && scene.attribution.is_some() && scene.cliff().is_none();
     let (bottleneck, grade) = match &leading {
@@ -30,8 +32,8 @@ pub(crate) fn verdict(scene: &Scene<'_>) -> Verdict {
         None => (None, Grade::NotFound),
     };
     let sentence = match &leading {
-        Some(finding) => found(finding, &limits),
-        None if is_none => healthy(scene, &limits),
+        Some(finding) => found(finding, next.as_ref()),
+        None if is_none => healthy(scene, next.as_ref()),
         None => not_found(scene, &judgement),
     };
     let evidence = match &leading {
@@ -64,10 +66,11 @@ pub(crate) fn verdict(scene: &Scene<'_>) -> Verdict {
         curve: law::curve(&points, scene.view.evidence.head.seed),
         knee: predict::knee(&scene.view),
         limits,
+        next,
     }
 }
 
-fn found(finding: &Finding, limits: &[Limit]) -> String {
+fn found(finding: &Finding, next: Option<&Limit>) -> String {
     let share = finding.share.mid * 100.0;
     let of = match finding.basis {
         Basis::Errors => "of the failures",
@@ -75,9 +78,7 @@ fn found(finding: &Finding, limits: &[Limit]) -> String {
         Basis::Standing => "of the latency, at any load",
         Basis::LostThroughput => "of the lost throughput",
     };
-    let next = limits
-        .iter()
-        .find(|limit| limit.bottleneck != finding.bottleneck)
+    let next = next
         .map(|limit| format!(" Next: {}.", limit.words))
         .unwrap_or_default();
     format!(
@@ -88,10 +89,9 @@ fn found(finding: &Finding, limits: &[Limit]) -> String {
     )
 }
 
-fn healthy(scene: &Scene<'_>, limits: &[Limit]) -> String {
+fn healthy(scene: &Scene<'_>, next: Option<&Limit>) -> String {
     let users = scene.view.users(scene.high).unwrap_or(0.0);
-    let next = limits
-        .first()
+    let next = next
         .map(|limit| format!(" Next: {}.", limit.words))
         .unwrap_or_default();
     let attribution = scene.attribution.as_ref();
@@ -119,15 +119,17 @@ fn not_found(scene: &Scene<'_>, judgement: &Judgement) -> String {
                 | Part::DatabaseByServer
         )
     });
-    let signals = judgement.unseen.iter().map(|unseen| unseen.source.words()).fold(
-        Vec::new(),
-        |mut known: Vec<&str>, words| {
+    let signals = judgement
+        .unseen
+        .iter()
+        .filter(|unseen| unseen.state != State::Available)
+        .map(|unseen| unseen.source.words())
+        .fold(Vec::new(), |mut known: Vec<&str>, words| {
             if !known.contains(&words) {
                 known.push(words);
             }
             known
-        },
-    );
+        });
     let would_need = if signals.is_empty() {
         String::new()
     } else {
@@ -151,6 +153,20 @@ fn ends(scene: &Scene<'_>) -> Vec<Citation> {
         .filter_map(|step| scene.view.at(step, Signal::ClientLatencyMs, ""))
         .map(|seen| seen.cite)
         .collect()
+}
+
+/// A resource that is as busy as the verdict's is held up by it, and no limit of its own.
+const ABOVE_NOW: f64 = 1.1;
+
+fn next(scene: &Scene<'_>, limits: &[Limit], leading: Option<&Finding>) -> Option<Limit> {
+    let now = scene.view.rate(scene.high).unwrap_or(0.0);
+    limits
+        .iter()
+        .find(|limit| match leading {
+            Some(finding) => limit.bottleneck != finding.bottleneck && limit.rate.mid > now * ABOVE_NOW,
+            None => true,
+        })
+        .cloned()
 }
 
 /// The resource of the verdict first, for that is the limit now, whatever its regression says.

@@ -8,16 +8,20 @@ use diagnosis::{baseline, bottleneck::Bottleneck, case};
 pub(crate) fn cases() -> Vec<(String, String)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/cases");
     let mut files: Vec<_> = fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .expect("the cases are beside this file")
+        .map(|entry| entry.expect("an entry can be read").path())
         .collect();
     files.sort();
     let mut cases = Vec::new();
     for file in files {
-        let text = fs::read_to_string(&file).unwrap();
-        let stem = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        let text = fs::read_to_string(&file).expect("a case is text");
+        let stem = file
+            .file_stem()
+            .expect("a file has a name")
+            .to_string_lossy()
+            .into_owned();
         for part in text.split("\ncase ").skip(1) {
-            let (name, body) = part.split_once('\n').unwrap();
+            let (name, body) = part.split_once('\n').expect("a case has lines");
             cases.push((format!("{stem}: {name}"), body.to_owned()));
         }
     }

@@ -5,7 +5,10 @@ use diagnosis::{case, compare::compare, diagnose};
 use crate::case::cases;
 
 fn text(name: &str) -> String {
-    let (_, text) = cases().into_iter().find(|(known, _)| known == name).unwrap();
+    let (_, text) = cases()
+        .into_iter()
+        .find(|(known, _)| known == name)
+        .expect("the case exists");
     text
 }
 
