@@ -10,6 +10,7 @@ use crate::workspace::{cargo, output, root, say};
 
 /// The file, and what `sidequest __reference` calls it.
 const PAGES: &[(&str, &str)] = &[
+    ("docs/reference/bottlenecks.md", "bottlenecks"),
     ("docs/reference/cli.md", "cli"),
     ("docs/reference/model.md", "model"),
     ("docs/reference/model.schema.json", "schema"),

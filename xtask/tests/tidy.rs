@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("api", &["model", "store", "analysis", "telemetry"]),
     ("load", &[]),
     ("telemetry", &[]),
+    ("diagnosis", &[]),
     (
         "sidequest",
         &[
@@ -29,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "api",
             "load",
             "telemetry",
+            "diagnosis",
         ],
     ),
     ("responder", &[]),
@@ -36,7 +38,10 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// The crates that do no I/O, start no task and read no clock, and all that they may depend on.
-const PURE: &[(&str, &[&str])] = &[("model", &["jiff", "serde", "serde_json", "thiserror", "toml"])];
+const PURE: &[(&str, &[&str])] = &[
+    ("model", &["jiff", "serde", "serde_json", "thiserror", "toml"]),
+    ("diagnosis", &["schemars", "serde", "serde_json", "thiserror"]),
+];
 
 /// What a pure crate's sources must not name.
 const IMPURE: &[&str] = &[

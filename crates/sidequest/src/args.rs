@@ -171,6 +171,7 @@ pub(crate) struct Traces {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Page {
     Cli,
+    Bottlenecks,
     Model,
     Schema,
     Metrics,

@@ -1,7 +1,7 @@
 //! `sidequest schema`, and the hidden `sidequest __reference` that prints the generated pages of `docs/reference/`.
 //!
 //! The pages come from what the program itself uses: clap's commands, the table of exit codes, the model's
-//! table of keys. `tests/it` fails when a committed page is not what is printed here.
+//! table of keys, diagnosis's rules. `tests/it` fails when a committed page is not what is printed here.
 
 use std::fmt::Write as _;
 
@@ -53,6 +53,7 @@ pub(crate) fn schema() -> Result<Exit, Failure> {
 pub(crate) fn run(page: Page) -> Result<Exit, Failure> {
     match page {
         Page::Cli => console::result(cli().trim_end()),
+        Page::Bottlenecks => console::result(diagnosis::reference::page().trim_end()),
         Page::Model => console::result(model::reference::page().trim_end()),
         Page::Schema => return schema(),
         Page::Metrics => {

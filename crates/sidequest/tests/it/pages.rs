@@ -7,6 +7,7 @@ use crate::binary::sidequest;
 #[test]
 fn the_reference_is_fresh() {
     let pages = [
+        ("bottlenecks.md", "bottlenecks"),
         ("cli.md", "cli"),
         ("model.md", "model"),
         ("model.schema.json", "schema"),

@@ -1,0 +1,6 @@
+//! Verdicts from outside: cases that an operator can write, properties, snapshots, the reference.
+
+mod case;
+mod property;
+mod reference;
+mod snapshot;
