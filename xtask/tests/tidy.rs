@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("analysis", &["model", "store"]),
     ("api", &["model", "store", "analysis"]),
     ("load", &[]),
-    ("quest", &["load"]),
+    ("quest", &["diagnosis", "load"]),
     (
         "sidequest",
         &["model", "embedded", "store", "analysis", "api", "load", "quest"],

@@ -72,6 +72,8 @@ pub trait Observer: Send {
 /// What a window of time has shown of one source.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Window {
+    /// When its first reading was, in seconds from the beginning of the quest.
+    pub from: f64,
     /// Between the first and the last reading, in seconds.
     pub seconds: f64,
     /// Readings.
@@ -86,6 +88,8 @@ pub struct Window {
     pub last: BTreeMap<String, f64>,
     /// The slowest reading, in seconds.
     pub slowest_reading: f64,
+    /// The mean reading, in seconds.
+    pub mean_reading: f64,
     /// Readings that failed.
     pub failures: usize,
 }
@@ -220,6 +224,7 @@ impl Window {
             };
         };
         let mut window = Window {
+            from: first.at,
             seconds: last.at - first.at,
             readings: readings.len(),
             last: last.gauges.clone(),
@@ -238,6 +243,7 @@ impl Window {
                 *peak = peak.max(*value);
             }
         }
+        window.mean_reading = readings.iter().map(|reading| reading.took).sum::<f64>() / readings.len() as f64;
         window.average(readings);
         window
     }
@@ -258,6 +264,28 @@ impl Window {
             }
         } else {
             self.means = self.last.clone();
+        }
+    }
+
+    /// Two sources of one kind, seen over the same time, as one: numbers add up.
+    pub fn add(&mut self, other: &Window) {
+        if self.readings == 0 {
+            *self = other.clone();
+            return;
+        }
+        self.readings += other.readings;
+        self.failures += other.failures;
+        self.slowest_reading = self.slowest_reading.max(other.slowest_reading);
+        self.mean_reading = self.mean_reading.max(other.mean_reading);
+        for (mine, theirs) in [
+            (&mut self.grown, &other.grown),
+            (&mut self.means, &other.means),
+            (&mut self.peaks, &other.peaks),
+            (&mut self.last, &other.last),
+        ] {
+            for (key, value) in theirs {
+                *mine.entry(key.clone()).or_default() += value;
+            }
         }
     }
 

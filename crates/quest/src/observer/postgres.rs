@@ -140,7 +140,7 @@ impl Observer for Postgres {
         let waits_for_locks = activity::read(&mut self.session, &self.version, &mut reading)?;
         let is_due = self.blockers_asked.is_none_or(|asked| asked.elapsed() >= BLOCKERS_INTERVAL);
         if waits_for_locks && is_due {
-            self.blockers = activity::blockers(&mut self.session, &self.version, &mut self.facts)?;
+            self.blockers = activity::blockers(&mut self.session)?;
             self.blockers_asked = Some(Instant::now());
         } else if !waits_for_locks {
             self.blockers.clear();

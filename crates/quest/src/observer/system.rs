@@ -16,9 +16,9 @@ mod tests;
 use std::time::Duration;
 
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{System, children, named, owner_of_port};
+pub use elsewhere::{System, name_of, named, owner_of_port, parent_of};
 #[cfg(target_os = "linux")]
-pub use find::{children, named, owner_of_port};
+pub use find::{name_of, named, owner_of_port, parent_of};
 #[cfg(target_os = "linux")]
 pub use host::System;
 

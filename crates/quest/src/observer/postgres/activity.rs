@@ -20,7 +20,7 @@ pub(super) fn read(session: &mut Session, version: &Version, reading: &mut Readi
     ))?;
     let mut waits_for_locks = false;
     let gauges = &mut reading.gauges;
-    for key in ["active", "running", "idle_in_transaction", "sessions", "autovacuum"] {
+    for key in ["active", "running", "idle", "idle_in_transaction", "sessions", "autovacuum"] {
         gauges.insert(key.to_owned(), 0.0);
     }
     for row in &rows {
@@ -46,6 +46,7 @@ pub(super) fn read(session: &mut Session, version: &Version, reading: &mut Readi
                 }
                 waits_for_locks |= kind == "Lock";
             }
+            "idle" => add("idle".to_owned()),
             "idle in transaction" | "idle in transaction (aborted)" => add("idle_in_transaction".to_owned()),
             _ => {}
         }
@@ -53,32 +54,25 @@ pub(super) fn read(session: &mut Session, version: &Version, reading: &mut Readi
     Ok(waits_for_locks)
 }
 
-/// Who blocks the ones that wait, by what they do themselves.
-pub(super) fn blockers(
-    session: &mut Session,
-    version: &Version,
-    facts: &mut BTreeMap<String, String>,
-) -> Result<BTreeMap<String, f64>, State> {
-    let query_id = version.query_id().replace("query_id", "b.query_id");
+/// Who is blocked: by the mode of the lock that the blocker holds, and by its relation.
+pub(super) fn blockers(session: &mut Session) -> Result<BTreeMap<String, f64>, State> {
     let rows = session.query(&format!(
-        "SELECT {MARK} coalesce(b.state, '?'), coalesce(b.wait_event_type, ''), coalesce({query_id}, ''), count(*), \
-         min((SELECT c.relname::text || ' ' || l.mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation \
-              WHERE l.pid = b.pid AND l.granted AND l.mode IN ('AccessExclusiveLock', 'ExclusiveLock', 'ShareLock', 'RowExclusiveLock') \
-              ORDER BY l.mode LIMIT 1)) \
+        "SELECT {MARK} coalesce(l.mode, b.state, '?'), coalesce(l.relation::regclass::text, ''), count(DISTINCT w.pid) \
          FROM pg_stat_activity w CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS p(pid) \
          JOIN pg_stat_activity b ON b.pid = p.pid \
-         WHERE w.wait_event_type = 'Lock' AND w.datname = current_database() GROUP BY 1, 2, 3"
+         LEFT JOIN LATERAL (SELECT h.mode, h.relation FROM pg_locks h JOIN pg_class c ON c.oid = h.relation AND c.relkind IN ('r', 'p') \
+             WHERE h.pid = b.pid AND h.granted AND h.mode <> 'AccessShareLock' \
+             ORDER BY h.mode = 'AccessExclusiveLock' DESC, h.mode LIMIT 1) l ON true \
+         WHERE w.wait_event_type = 'Lock' AND w.datname = current_database() GROUP BY 1, 2"
     ))?;
     let mut gauges = BTreeMap::new();
     for row in &rows {
-        let (Some(state), Some(wait), Some(query), Some(count)) =
-            (row.text(0), row.text(1), row.text(2), row.number(3))
-        else {
+        let (Some(mode), Some(relation), Some(count)) = (row.text(0), row.text(1), row.number(2)) else {
             continue;
         };
-        *gauges.entry(format!("blocker/{state}/{wait}/{query}")).or_default() += count;
-        if let Some(held) = row.text(4) {
-            facts.insert("blocker_holds".to_owned(), held.to_owned());
+        *gauges.entry(format!("blocked/{mode}")).or_default() += count;
+        if !relation.is_empty() {
+            *gauges.entry(format!("blocked_relation/{relation}")).or_default() += count;
         }
     }
     Ok(gauges)

@@ -13,7 +13,8 @@ pub struct Version {
 }
 
 impl Version {
-    pub(super) fn ask(session: &mut Session) -> Result<Version, State> {
+    /// Asks for it.
+    pub fn ask(session: &mut Session) -> Result<Version, State> {
         let rows = session.query(&format!("SELECT {MARK} current_setting('server_version_num')"))?;
         let number = rows
             .first()

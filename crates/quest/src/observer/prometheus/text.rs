@@ -1,7 +1,7 @@
 //! The text format: names, labels, values. Comments and time stamps are passed over, and so is what is no metric.
 
 /// Lines of one page at most.
-pub const LINES_MAX: usize = 100_000;
+pub(super) const LINES_MAX: usize = 100_000;
 
 /// One metric at one moment.
 #[derive(Clone, Debug, PartialEq)]

@@ -26,8 +26,13 @@ pub fn named(_: &str) -> Vec<u32> {
 }
 
 /// Nobody.
-pub fn children(_: u32) -> Vec<u32> {
-    Vec::new()
+pub fn name_of(_: u32) -> Option<String> {
+    None
+}
+
+/// Nobody.
+pub fn parent_of(_: u32) -> Option<u32> {
+    None
 }
 
 /// Nobody.

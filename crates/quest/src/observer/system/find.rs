@@ -14,16 +14,16 @@ const LOOKED_AT_MAX: usize = 65_536;
 /// Pids of processes of this name.
 pub fn named(name: &str) -> Vec<u32> {
     let mut pids: Vec<u32> = pids()
-        .filter(|pid| comm(*pid).is_some_and(|found| found == name || (name.len() > 15 && name.starts_with(&found))))
+        .filter(|pid| name_of(*pid).is_some_and(|found| found == name || (name.len() > 15 && name.starts_with(&found))))
         .collect();
     // A parent of the same name stands for its children.
     let all: BTreeSet<u32> = pids.iter().copied().collect();
-    pids.retain(|pid| parent(*pid).is_none_or(|parent| !all.contains(&parent)));
+    pids.retain(|pid| parent_of(*pid).is_none_or(|parent| !all.contains(&parent)));
     pids
 }
 
 /// What a process is called.
-pub(super) fn comm(pid: u32) -> Option<String> {
+pub fn name_of(pid: u32) -> Option<String> {
     fs::read_to_string(format!("/proc/{pid}/comm"))
         .ok()
         .map(|name| name.trim_end().to_owned())
@@ -45,9 +45,9 @@ pub fn owner_of_port(port: u16) -> Result<(u32, String), String> {
         }
     }
     let set: BTreeSet<u32> = owners.iter().copied().collect();
-    owners.retain(|pid| parent(*pid).is_none_or(|parent| !set.contains(&parent)));
+    owners.retain(|pid| parent_of(*pid).is_none_or(|parent| !set.contains(&parent)));
     match owners.first() {
-        Some(pid) => Ok((*pid, comm(*pid).unwrap_or_default())),
+        Some(pid) => Ok((*pid, name_of(*pid).unwrap_or_default())),
         None => Err(format!(
             "the process behind port {port} is another user's ({unreadable} processes cannot be looked into)"
         )),
@@ -55,7 +55,7 @@ pub fn owner_of_port(port: u16) -> Result<(u32, String), String> {
 }
 
 /// All below a process.
-pub fn children(pid: u32) -> Vec<u32> {
+pub(super) fn children(pid: u32) -> Vec<u32> {
     let mut found = Vec::new();
     let mut open = vec![pid];
     while let Some(pid) = open.pop() {
@@ -77,7 +77,8 @@ pub fn children(pid: u32) -> Vec<u32> {
     found
 }
 
-fn parent(pid: u32) -> Option<u32> {
+/// The process that made it.
+pub fn parent_of(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     after_name(&stat)?.get(1)?.parse().ok()
 }

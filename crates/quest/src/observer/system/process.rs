@@ -22,7 +22,11 @@ pub(super) fn read(party: &Party, is_full: bool) -> Option<Counted> {
     }
     let mut pids = vec![party.pid];
     match party.role {
-        Role::Database | Role::Proxy | Role::Server => pids.extend(find::children(party.pid)),
+        Role::Database | Role::Proxy => pids.extend(find::children(party.pid)),
+        // A server may have started its database itself, which is another party.
+        Role::Server => pids.extend(find::children(party.pid).into_iter().filter(|pid| {
+            find::name_of(*pid).is_none_or(|name| Role::of_name(&name) != Role::Database)
+        })),
         Role::Client => {}
     }
     pids.truncate(PROCESSES_MAX);
