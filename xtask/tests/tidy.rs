@@ -18,16 +18,29 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("analysis", &["model", "store"]),
     ("api", &["model", "store", "analysis"]),
     ("load", &[]),
+    ("diagnosis", &[]),
     ("quest", &["diagnosis", "load"]),
     (
         "sidequest",
-        &["model", "embedded", "store", "analysis", "api", "load", "quest"],
+        &[
+            "model",
+            "embedded",
+            "store",
+            "analysis",
+            "api",
+            "load",
+            "diagnosis",
+            "quest",
+        ],
     ),
     ("xtask", &[]),
 ];
 
 /// The crates that do no I/O, start no task and read no clock, and all that they may depend on.
-const PURE: &[(&str, &[&str])] = &[("model", &["jiff", "serde", "serde_json", "thiserror", "toml"])];
+const PURE: &[(&str, &[&str])] = &[
+    ("model", &["jiff", "serde", "serde_json", "thiserror", "toml"]),
+    ("diagnosis", &["schemars", "serde", "serde_json", "thiserror"]),
+];
 
 /// What a pure crate's sources must not name.
 const IMPURE: &[&str] = &[

@@ -1,0 +1,119 @@
+//! Parties that were not allowed to run: the cost of it, moved out of the rows that nothing explains.
+//!
+//! `stall = latency x the share of wall time in which the party stood still`. A server that stands still sees its
+//! own timers grow, those for the database too, so the database must not be blamed before this is settled.
+
+use crate::{
+    attribution::{Parts, part::Part},
+    signal::Signal,
+    view::View,
+};
+
+/// How a party stood still.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Stall {
+    pub(crate) party: &'static str,
+    pub(crate) part: Part,
+    /// Of wall time.
+    pub(crate) share: f64,
+}
+
+const PARTIES: [&str; 4] = ["server", "database", "proxy", "client"];
+
+/// Below this, a party that is throttled now and then costs nothing worth a row.
+const SHARE_MIN: f64 = 0.02;
+
+/// All that there are, the strongest evidence first: quotas before waiting for a CPU, then by share.
+pub(crate) fn stalls(view: &View<'_>, experiment: &str) -> Vec<Stall> {
+    let mut stalls: Vec<Stall> = PARTIES
+        .iter()
+        .flat_map(|party| {
+            let throttled = throttled_share(view, experiment, party).map(|share| (Part::Throttled, share));
+            let waiting = delay_share(view, experiment, party).map(|share| (Part::WaitingForCpu, share));
+            [throttled, waiting].into_iter().flatten().map(|(part, share)| Stall {
+                party,
+                part,
+                share,
+            })
+        })
+        .filter(|stall| stall.share >= SHARE_MIN)
+        .collect();
+    stalls.sort_by(|a, b| {
+        (a.part, b.share)
+            .partial_cmp(&(b.part, a.share))
+            .unwrap_or(std::cmp::Ordering::Equal)
+    });
+    stalls
+}
+
+/// Share of wall time in which the quota held the party: pressure where there is, for that is wall time; else
+/// the throttled time, which is a sum over CPUs, over as many of them as it could use.
+pub(crate) fn throttled_share(view: &View<'_>, experiment: &str, party: &str) -> Option<f64> {
+    let duration = view.duration_ms(experiment)?;
+    let throttled = view.value(experiment, Signal::CgroupThrottledMs, party);
+    if throttled.is_some_and(|throttled| throttled <= 0.0) {
+        return Some(0.0);
+    }
+    if let Some(full) = view.value(experiment, Signal::CgroupCpuFullMs, party)
+        && throttled.is_some()
+        && full > 0.0
+    {
+        return Some((full / duration).clamp(0.0, 1.0));
+    }
+    let cores = view
+        .fact(Signal::ProcessCores, party)
+        .map_or(f64::INFINITY, |seen| seen.value.max(1.0));
+    let threads = view
+        .value(experiment, Signal::ProcessThreadsRunning, party)
+        .map_or(1.0, |threads| threads.max(1.0));
+    Some((throttled? / (duration * cores.min(threads))).clamp(0.0, 1.0))
+}
+
+fn delay_share(view: &View<'_>, experiment: &str, party: &str) -> Option<f64> {
+    let signal = if party == "client" {
+        view.value(experiment, Signal::GeneratorDelayShare, "")
+    } else {
+        None
+    };
+    signal
+        .or_else(|| view.value(experiment, Signal::ProcessDelayShare, party))
+        .map(|share| share.clamp(0.0, 1.0))
+}
+
+/// The rows that a party's standing still can inflate.
+fn rows_of(party: &str) -> &'static [Part] {
+    match party {
+        "server" => &[
+            Part::Rest,
+            Part::DatabaseGap,
+            Part::DatabaseByServer,
+            Part::Server,
+            Part::Between,
+            Part::AppQueue,
+        ],
+        "database" => &[Part::DatabaseGap, Part::DatabaseByServer, Part::Server],
+        "proxy" => &[Part::Between, Part::Server],
+        _ => &[Part::Between, Part::Server, Part::Transfer, Part::Queued, Part::StreamWait],
+    }
+}
+
+/// Moves the cost of standing still out of the rows that are unexplained.
+pub(crate) fn resolve(view: &View<'_>, experiment: &str, latency_ms: f64, parts: &mut Parts) {
+    for stall in stalls(view, experiment) {
+        let mut left = latency_ms * stall.share;
+        let mut moved = 0.0;
+        for part in rows_of(stall.party) {
+            if let Some(value) = parts.get_mut(&(*part, String::new())) {
+                let taken = value.min(left).max(0.0);
+                *value -= taken;
+                left -= taken;
+                moved += taken;
+            }
+        }
+        if moved > 0.0 {
+            *parts
+                .entry((stall.part, stall.party.to_owned()))
+                .or_insert(0.0) += moved;
+        }
+    }
+}

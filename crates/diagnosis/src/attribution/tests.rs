@@ -1,0 +1,1 @@
+//! The sums close, and waiting is passed on.

@@ -1,0 +1,134 @@
+//! Whether the instruments agree with each other. A failure is told, and lowers the grade.
+
+use crate::{
+    attribution::part::{Part, active, sampled_ms, side_ms},
+    law::little_error,
+    scene::Scene,
+    signal::Signal,
+    verdict::Check,
+};
+
+/// Of users, for the client's own numbers.
+const LITTLE_MAX: f64 = 0.02;
+/// Of the smaller one, for numbers of two parties.
+const AGREE_MAX: f64 = 0.25;
+/// What the database counts, of what the server counts.
+const DB_SIDE_MAX: f64 = 1.05;
+const UNATTRIBUTED_MAX: f64 = 0.10;
+
+/// Those for which there are numbers.
+pub(crate) fn checks(scene: &Scene<'_>) -> Vec<Check> {
+    let mut checks = little(scene);
+    checks.extend(database_side(scene));
+    checks.extend(sampler(scene));
+    checks.extend(pool(scene));
+    checks.extend(sum(scene));
+    checks.extend(in_flight(scene));
+    checks.extend(answers(scene));
+    checks
+}
+
+fn check(name: &str, is_passed: bool, words: String) -> Check {
+    Check {
+        name: name.to_owned(),
+        is_passed,
+        words,
+    }
+}
+
+/// N = X R at each step where nothing failed. A step with failures has other requests in flight too.
+fn little(scene: &Scene<'_>) -> Vec<Check> {
+    let view = &scene.view;
+    let steps = view.ramp.iter().filter_map(|step| {
+        let users = view.value(step, Signal::ClientInFlight, "").or_else(|| view.users(step))?;
+        if view.error_share(step) > 0.0 || users <= 0.0 {
+            return None;
+        }
+        let (rate, latency) = (view.rate(step)?, view.latency(step)?);
+        let error = little_error(users, rate, latency);
+        Some(check(
+            "little",
+            error < LITTLE_MAX,
+            format!(
+                "{step}: {rate:.1}/s x {latency:.2} ms = {:.2} in flight, of {users:.2}",
+                rate * latency / 1000.0
+            ),
+        ))
+    });
+    steps.collect()
+}
+
+fn database_side(scene: &Scene<'_>) -> Option<Check> {
+    let by_server = scene.at_high(Signal::AppDbMs, "")?.value;
+    let by_database = side_ms(&scene.view, scene.high)?;
+    Some(check(
+        "db_side",
+        by_database <= by_server * DB_SIDE_MAX,
+        format!("the database counts {by_database:.2} ms a request, the server {by_server:.2} ms"),
+    ))
+}
+
+fn sampler(scene: &Scene<'_>) -> Option<Check> {
+    let by_statements = (!scene.statements(scene.high).is_empty())
+        .then(|| side_ms(&scene.view, scene.high))
+        .flatten()?;
+    let by_samples = sampled_ms(&scene.view, scene.high)?;
+    // Both are small: a tenth of a millisecond is the sampler's own error.
+    let is_close = (by_samples - by_statements).abs() <= AGREE_MAX * by_statements.max(by_samples) + 0.2;
+    let active = active(&scene.view, scene.high).unwrap_or(0.0);
+    Some(check(
+        "sampler",
+        is_close,
+        format!(
+            "{active:.2} active backends are {by_samples:.2} ms a request, statements say {by_statements:.2} ms"
+        ),
+    ))
+}
+
+fn pool(scene: &Scene<'_>) -> Option<Check> {
+    let in_use = scene.at_high(Signal::AppPoolInUse, "")?.value;
+    let hold = scene.at_high(Signal::AppPoolHoldMs, "")?.value;
+    let expected = scene.view.rate(scene.high)? * hold / 1000.0;
+    Some(check(
+        "pool",
+        (in_use - expected).abs() <= AGREE_MAX * in_use.max(expected),
+        format!("{in_use:.2} connections in use, {expected:.2} by rate times hold"),
+    ))
+}
+
+fn sum(scene: &Scene<'_>) -> Option<Check> {
+    let attribution = scene.attribution.as_ref()?;
+    let (low, high) = attribution.ms(Part::Unattributed);
+    let growth = (high - low).abs();
+    let all = attribution.growth_ms.mid.abs().max(attribution.high_ms * 0.15);
+    Some(check(
+        "sum",
+        growth <= UNATTRIBUTED_MAX * all,
+        format!("{growth:.2} ms of the growth are unattributed"),
+    ))
+}
+
+fn in_flight(scene: &Scene<'_>) -> Option<Check> {
+    let by_server = scene.at_high(Signal::AppInFlight, "")?.value;
+    let by_client = scene
+        .at_high(Signal::ClientInFlight, "")
+        .map(|seen| seen.value)
+        .or_else(|| scene.view.users(scene.high))?;
+    Some(check(
+        "in_flight",
+        by_server <= by_client * 1.1 + 1.0,
+        format!("{by_server:.1} in the server, {by_client:.1} by the client"),
+    ))
+}
+
+fn answers(scene: &Scene<'_>) -> Option<Check> {
+    let by_server = scene.at_high(Signal::AppRequests, "")?.value;
+    let by_client = scene.view.answers(scene.high)?;
+    // The edges of a round cut requests that one side counts and the other does not.
+    let edge = scene.view.users(scene.high).unwrap_or(1.0) * 2.0;
+    Some(check(
+        "answers",
+        (by_server - by_client).abs() <= 0.02 * by_client + edge,
+        format!("{by_client:.0} good answers by the client, {by_server:.0} by the server"),
+    ))
+}

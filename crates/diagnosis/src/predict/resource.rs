@@ -1,0 +1,229 @@
+//! The resources that can run out: how busy each was at each step, and how much of it there is.
+
+use crate::{
+    bottleneck::Bottleneck,
+    predict::LimitBasis,
+    signal::Signal,
+    view::View,
+};
+
+/// Something that can run out.
+pub(crate) struct Resource {
+    pub(crate) name: String,
+    pub(crate) bottleneck: Bottleneck,
+    /// Answers a second and how much of it was busy, by step.
+    pub(crate) points: Vec<(f64, f64)>,
+    pub(crate) available: f64,
+    /// What of it can be used before waiting explodes: all of what is counted, less of a CPU.
+    pub(crate) usable_share: f64,
+    pub(crate) basis: LimitBasis,
+}
+
+const ALL_OF_IT: f64 = 1.0;
+const OF_A_CPU: f64 = 0.9;
+/// How long a closed connection keeps its port.
+const TIME_WAIT_MS: f64 = 60_000.0;
+
+/// Those of which both the demand and the limit are known.
+pub(crate) fn all(view: &View<'_>) -> Vec<Resource> {
+    let mut resources = client(view);
+    resources.extend(slots(view));
+    resources.extend(processors(view));
+    resources.extend(pipes(view));
+    resources
+}
+
+fn points(view: &View<'_>, busy: impl Fn(&str) -> Option<f64>) -> Vec<(f64, f64)> {
+    view.ramp
+        .iter()
+        .filter_map(|step| Some((view.rate(step)?, busy(step)?)))
+        .filter(|(rate, busy)| rate.is_finite() && busy.is_finite())
+        .collect()
+}
+
+/// How long a request keeps its connection or stream.
+fn on_the_wire_ms(view: &View<'_>, step: &str) -> Option<f64> {
+    let first_byte = view.value(step, Signal::ClientFirstByteMs, "")?;
+    Some(first_byte + view.value(step, Signal::ClientTransferMs, "").unwrap_or(0.0))
+}
+
+fn client(view: &View<'_>) -> Vec<Resource> {
+    let Some(load) = view
+        .high()
+        .and_then(|high| view.experiment(high))
+        .map(|experiment| &experiment.load)
+    else {
+        return Vec::new();
+    };
+    let Some(connections) = load.connections.map(f64::from) else {
+        return Vec::new();
+    };
+    let is_http2 = load.protocol.as_deref() == Some("HTTP/2");
+    let busy = points(view, |step| {
+        Some(view.rate(step)? * on_the_wire_ms(view, step)? / 1000.0)
+    });
+    if !is_http2 {
+        return vec![Resource {
+            name: format!("the client's {connections} connections"),
+            bottleneck: Bottleneck::C1,
+            points: busy,
+            available: connections,
+            usable_share: ALL_OF_IT,
+            basis: LimitBasis::Configured,
+        }];
+    }
+    let allowed = view.fact(Signal::ClientStreamsAllowed, "").map(|seen| seen.value);
+    let streams = match (allowed, load.streams.map(f64::from)) {
+        (Some(allowed), Some(asked)) => allowed.min(asked),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => return Vec::new(),
+    };
+    vec![Resource {
+        name: format!("{streams} streams on each of {connections} connections"),
+        bottleneck: Bottleneck::P2,
+        points: busy,
+        available: streams * connections,
+        usable_share: ALL_OF_IT,
+        basis: LimitBasis::Configured,
+    }]
+}
+
+fn slots(view: &View<'_>) -> Vec<Resource> {
+    let counted = |bottleneck, name: &str, busy: Signal, limit: Signal, subject: &str| {
+        Some(Resource {
+            name: name.to_owned(),
+            bottleneck,
+            points: points(view, |step| view.value(step, busy, subject)),
+            available: view.fact(limit, subject)?.value,
+            usable_share: ALL_OF_IT,
+            basis: LimitBasis::Configured,
+        })
+    };
+    let pool = counted(Bottleneck::D1, "the connection pool", Signal::AppPoolInUse, Signal::AppPoolMax, "")
+        .map(|resource| with_hold(view, resource));
+    let found = [
+        pool,
+        counted(
+            Bottleneck::S7,
+            "the downstream service's slots",
+            Signal::AppDownstreamInFlight,
+            Signal::AppDownstreamMax,
+            "",
+        ),
+        counted(
+            Bottleneck::D13,
+            "max_connections of the database",
+            Signal::PgBackends,
+            Signal::PgMaxConnections,
+            "",
+        ),
+        counted(
+            Bottleneck::P10,
+            "open files of the proxy",
+            Signal::ProcessFiles,
+            Signal::ProcessFilesMax,
+            "proxy",
+        ),
+        counted(
+            Bottleneck::P10,
+            "open files of the server",
+            Signal::ProcessFiles,
+            Signal::ProcessFilesMax,
+            "server",
+        ),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+/// Where nobody counts connections in use, they are answers a second times the hold.
+fn with_hold(view: &View<'_>, pool: Resource) -> Resource {
+    if !pool.points.is_empty() {
+        return pool;
+    }
+    let points = points(view, |step| {
+        let hold = view
+            .value(step, Signal::AppPoolHoldMs, "")
+            .or_else(|| view.value(step, Signal::AppDbMs, ""))?;
+        Some(view.rate(step)? * hold / 1000.0)
+    });
+    Resource { points, ..pool }
+}
+
+fn processors(view: &View<'_>) -> Vec<Resource> {
+    let mut found = Vec::new();
+    for (party, by_quota, by_cores) in [
+        ("server", Bottleneck::S3, Bottleneck::S1),
+        ("database", Bottleneck::D9b, Bottleneck::D9),
+    ] {
+        let cores_busy = points(view, |step| {
+            Some(view.value(step, Signal::ProcessCpuMs, party)? / view.duration_ms(step)?)
+        });
+        if let Some(quota) = view.fact(Signal::CgroupQuotaCores, party) {
+            found.push(Resource {
+                name: format!("the CPU quota of the {party}"),
+                bottleneck: by_quota,
+                points: cores_busy.clone(),
+                available: quota.value,
+                usable_share: ALL_OF_IT,
+                basis: LimitBasis::Configured,
+            });
+        }
+        if let Some(cores) = view.fact(Signal::ProcessCores, party) {
+            found.push(Resource {
+                name: format!("the CPU of the {party}"),
+                bottleneck: by_cores,
+                points: cores_busy,
+                available: cores.value,
+                usable_share: OF_A_CPU,
+                basis: LimitBasis::Configured,
+            });
+        }
+    }
+    found.push(Resource {
+        name: "the server's busiest thread".to_owned(),
+        bottleneck: Bottleneck::S2,
+        points: points(view, |step| view.value(step, Signal::ProcessBusiestShare, "server")),
+        available: 1.0,
+        usable_share: OF_A_CPU,
+        basis: LimitBasis::Assumed,
+    });
+    found
+}
+
+fn pipes(view: &View<'_>) -> Vec<Resource> {
+    let per_second = |step: &str, signal: Signal, subject: &str| {
+        Some(view.value(step, signal, subject)? / view.duration_ms(step)? * 1000.0)
+    };
+    let mut found = vec![Resource {
+        name: "the database's disk".to_owned(),
+        bottleneck: Bottleneck::D10,
+        points: points(view, |step| view.value(step, Signal::HostDiskBusyShare, "database")),
+        available: 1.0,
+        usable_share: OF_A_CPU,
+        basis: LimitBasis::Assumed,
+    }];
+    if let Some(limit) = view
+        .fact(Signal::HostNicLimit, "server")
+        .or_else(|| view.fact(Signal::HostNicLimit, ""))
+    {
+        found.push(Resource {
+            name: "the network card".to_owned(),
+            bottleneck: Bottleneck::N2,
+            points: points(view, |step| per_second(step, Signal::ClientReceivedBytes, "")),
+            available: limit.value,
+            usable_share: ALL_OF_IT,
+            basis: LimitBasis::Configured,
+        });
+    }
+    if let Some(ports) = view.fact(Signal::HostPorts, "proxy") {
+        found.push(Resource {
+            name: "ephemeral ports of the proxy".to_owned(),
+            bottleneck: Bottleneck::P5,
+            points: points(view, |step| per_second(step, Signal::ProxyUpstreamConnections, "")),
+            available: ports.value / TIME_WAIT_MS * 1000.0,
+            usable_share: ALL_OF_IT,
+            basis: LimitBasis::Configured,
+        });
+    }
+    found
+}
