@@ -5,6 +5,8 @@ mod database;
 mod machine;
 mod server;
 
+pub(crate) use machine::foreign;
+
 use std::collections::BTreeMap;
 
 use diagnosis::{

@@ -137,18 +137,6 @@ impl Tally {
         Some(f64::from(sorted[at]) / 1e3)
     }
 
-    /// Counts in bins for the report: ends in milliseconds, each a tenth of a decade further.
-    pub fn histogram(&self) -> Vec<(f64, u64)> {
-        let mut bins: BTreeMap<i32, u64> = BTreeMap::new();
-        for latency in &self.latencies_us {
-            let decade = (f64::from(*latency).max(1.0) / 1e3).log10();
-            *bins.entry((decade * 10.0).floor() as i32).or_default() += 1;
-        }
-        bins.into_iter()
-            .map(|(bin, count)| (10_f64.powf(f64::from(bin + 1) / 10.0), count * self.stride.max(1)))
-            .collect()
-    }
-
     fn add(&mut self, sample: &Sample, from: u64) {
         if sample.scheduled_ns < from {
             return;
@@ -205,7 +193,7 @@ pub fn run(
     config: &Config,
     watchers: &mut [Watcher],
     epoch: Instant,
-    interrupt: &load::watch::Watch,
+    interrupt: &Watch,
 ) -> Result<Outcomes, Error> {
     let (arrivals, ending, warm_up, span) = drive(experiment.drive)?;
     let (sender, receiver) = sync_channel(CHUNKS_MAX);
