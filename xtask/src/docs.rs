@@ -13,6 +13,8 @@ const PAGES: &[(&str, &str)] = &[
     ("docs/reference/cli.md", "cli"),
     ("docs/reference/model.md", "model"),
     ("docs/reference/model.schema.json", "schema"),
+    ("docs/reference/load.schema.json", "load-schema"),
+    ("docs/reference/report.schema.json", "quest-schema"),
 ];
 
 /// Writes them.

@@ -4,6 +4,8 @@
 //! chunk lines that are cut are kept until they are whole; bodies never are.
 
 pub mod head;
+#[cfg(test)]
+mod tests;
 
 use crate::http1::head::{Framing, Head};
 

@@ -8,6 +8,8 @@ pub mod hpack;
 mod receive;
 pub mod request;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod upload;
 
 use crate::{

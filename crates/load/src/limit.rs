@@ -3,6 +3,9 @@
 //! A server that closes each connection after the same number of answers has a limit, and most have a setting for it.
 //! One connection alone proves nothing, and one that answered more disproves it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -25,6 +28,8 @@ pub enum Closing {
     GoAwayError(u32),
     /// Closed without a word.
     Bare,
+    /// Closed in good order or without a word, after a silence: says nothing of a limit.
+    Idle,
     /// Reset.
     Reset,
     /// Left by us, because the server broke the protocol.
@@ -93,6 +98,7 @@ impl Limit {
                 Closing::SaidClose | Closing::GoAway | Closing::Bare => all.merge(counted),
                 Closing::Ours
                 | Closing::GoAwayError(_)
+                | Closing::Idle
                 | Closing::Reset
                 | Closing::Malformed
                 | Closing::Timeout => {}
@@ -155,6 +161,7 @@ impl Closing {
                 )
             }
             Closing::Bare => "closed by the server without a word".to_owned(),
+            Closing::Idle => "closed by the server after a silence".to_owned(),
             Closing::Reset => "reset".to_owned(),
             Closing::Malformed => "left by us: what the server sent breaks the protocol".to_owned(),
             Closing::Timeout => "left by us: an answer did not come in time".to_owned(),

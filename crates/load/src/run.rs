@@ -111,6 +111,26 @@ pub fn run(
     }))
 }
 
+/// Finds out what a server speaks, on a connection of its own: what the configuration says, what TLS negotiates, or
+/// in cleartext what the server answers to.
+pub fn negotiate(scenario: &Scenario, config: &Config) -> Result<Protocol, Error> {
+    if config.protocol != Protocol::Auto {
+        return Ok(config.protocol);
+    }
+    let place = config
+        .connect_to
+        .clone()
+        .unwrap_or_else(|| scenario.target().place());
+    let peers = Peer::of(&place)?;
+    Ok(match scenario.target().scheme {
+        Scheme::Http => probe::protocol(&peers, config.timeouts.connect),
+        Scheme::Https => {
+            let dialect = tls::dialect(&config.tls, scenario.target(), config.protocol)?;
+            probe::protocol_of_tls(&peers, &dialect, config.timeouts.connect)
+        }
+    })
+}
+
 /// Which clients belong to a thread.
 fn share(clients: u32, thread: usize, threads: usize) -> std::ops::Range<u32> {
     let (thread, threads) = (thread as u64, threads as u64);

@@ -3,7 +3,10 @@
 //! A request is a pure function of its number. So threads share nothing, a request that is sent again is the same
 //! request, and a seed repeats a run.
 
+pub mod file;
 pub mod template;
+#[cfg(test)]
+mod tests;
 pub mod values;
 
 use crate::{
@@ -115,7 +118,7 @@ impl Scenario {
     pub(crate) fn which(&self, index: u64) -> Which {
         if self.cycle.len() == 1 {
             return Which {
-                request: 0,
+                request: self.cycle[0].request,
                 nth: index,
             };
         }

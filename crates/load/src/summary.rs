@@ -2,6 +2,7 @@
 //!
 //! [`text`] writes it for people and for scripts made for h2load, [`json`] for programs.
 
+pub mod hdr;
 pub mod json;
 pub mod self_check;
 pub mod text;

@@ -169,11 +169,9 @@ impl<'a> Worker<'a> {
         let mut now = began;
         while !self.is_over(now) {
             let (at_most, precise) = self.patience(now);
+            let (before, is_active) = (now, self.in_flight + self.connecting > 0);
             let events = self.poll.wait(at_most, precise)?;
             let woken = self.now();
-            if self.in_flight + self.connecting > 0 {
-                self.findings.active += woken - now;
-            }
             for at in 0..events {
                 if let Some(happened) = self.poll.happened(at) {
                     self.happened(happened);
@@ -185,9 +183,13 @@ impl<'a> Worker<'a> {
             }
             self.turn(now);
             now = self.now();
+            if is_active {
+                self.findings.active += now - before;
+            }
         }
         self.close_all(now);
-        self.findings.elapsed = now - began;
+        // From the zero of the schedule, so that no time of a request is longer.
+        self.findings.elapsed = now;
         self.findings.cpu = cpu_ns().saturating_sub(cpu_began);
         self.findings.unsent = self.source.unsent(now);
         self.findings.note_clients(&self.clients, now);

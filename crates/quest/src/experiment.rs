@@ -36,7 +36,7 @@ const ROUND_MS: [u32; 9] = [500, 1_000, 2_000, 3_000, 5_000, 10_000, 15_000, 30_
 
 /// What is done in one experiment.
 #[derive(Clone, Debug)]
-pub struct Experiment {
+pub(crate) struct Experiment {
     /// Unique in the evidence.
     pub id: String,
     /// What for.
@@ -57,7 +57,7 @@ pub struct Experiment {
 
 /// When requests start.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Drive {
+pub(crate) enum Drive {
     /// So long, each user asking again when answered.
     Closed(Duration),
     /// So many at once.
@@ -68,7 +68,7 @@ pub enum Drive {
 
 /// What came of one round.
 #[derive(Debug)]
-pub struct Outcomes {
+pub(crate) struct Outcomes {
     /// What the generator says.
     pub summary: Summary,
     /// What its requests say.
@@ -85,7 +85,7 @@ pub struct Outcomes {
 
 /// Why a round was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
+pub(crate) enum Stop {
     /// Too many failures.
     Errors,
     /// Too many requests a second.
@@ -96,7 +96,7 @@ pub enum Stop {
 
 /// Requests added up: good ones in their parts, all by status.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Answered well.
     pub ok: u64,
     /// Milliseconds of good answers, all together: from the wish to send to the last byte.
@@ -129,7 +129,7 @@ const LATENCIES_MAX: usize = 200_000;
 
 impl Tally {
     /// The latency that this share of good answers does not exceed.
-    pub fn quantile_ms(&self, share: f64) -> Option<f64> {
+    pub(crate) fn quantile_ms(&self, share: f64) -> Option<f64> {
         let mut sorted = self.latencies_us.clone();
         sorted.sort_unstable();
         let last = sorted.len().checked_sub(1)?;
@@ -187,7 +187,7 @@ impl Tally {
 }
 
 /// Runs one round.
-pub fn run(
+pub(crate) fn run(
     experiment: &Experiment,
     scenario: &Scenario,
     config: &Config,

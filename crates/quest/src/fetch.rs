@@ -16,7 +16,7 @@ use tokio::{
 };
 
 /// Bytes of one answer at most.
-pub const ANSWER_BYTES_MAX: usize = 16 << 20;
+pub(crate) const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// Asks one URL again and again.
 #[derive(Debug)]

@@ -4,6 +4,9 @@
 //! what was said from what was not. [`Settings`] is both the flags of `serve` and the keys of its file, so that
 //! one cannot have what the other lacks.
 
+pub(crate) mod load;
+pub(crate) mod quest;
+
 use std::{
     collections::BTreeMap, convert::Infallible, ffi::OsString, fmt, net::SocketAddr, path::PathBuf,
     str::FromStr, time::Duration,
@@ -17,6 +20,8 @@ Examples:
   sidequest serve              The demo: flights of 2013, in three databases
   sidequest check my-model     Every fault of a model: file, line and hint
   sidequest serve --model my-model --database main=postgres://me@localhost/shop
+  sidequest load -n 10000 -c 8 http://127.0.0.1:8080/api/v1/objects
+  sidequest quest http://127.0.0.1:8080/api/v1/objects
   curl 'http://127.0.0.1:8080/api/v1/objects?limit=3'";
 
 const SERVE_EXAMPLES: &str = "\
@@ -55,6 +60,12 @@ pub(crate) enum Command {
     /// Serve a model over HTTP; without one, the demo that is built in.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(Box<Serve>),
+    /// Measure any HTTP server: how fast it answers, and what it does not answer.
+    #[command(after_help = load::EXAMPLES)]
+    Load(Box<load::Load>),
+    /// Investigate any HTTP API: name what limits it, prove it, and say what limits next.
+    #[command(after_help = quest::EXAMPLES)]
+    Quest(Box<quest::Quest>),
     /// Report every fault of a model at once.
     #[command(after_help = CHECK_EXAMPLES)]
     Check(Check),
@@ -110,6 +121,8 @@ pub(crate) enum Page {
     Cli,
     Model,
     Schema,
+    LoadSchema,
+    QuestSchema,
 }
 
 /// `sidequest check`.

@@ -3,6 +3,8 @@
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod db;
+pub(crate) mod load;
 pub(crate) mod postgres;
+pub(crate) mod quest;
 pub(crate) mod reference;
 pub(crate) mod serve;

@@ -3,7 +3,9 @@
 //! The only place that reads the environment and the only one that knows a default. `parts` makes the parts'
 //! own `Config`s out of the result, so nothing further down has a default or looks around.
 
+pub(crate) mod load;
 pub(crate) mod parts;
+pub(crate) mod quest;
 #[cfg(test)]
 mod tests;
 

@@ -15,11 +15,14 @@ pub(crate) enum Exit {
     Listen,
     Cut,
     Install,
+    Unanswered,
+    Bound,
+    Target,
 }
 
 impl Exit {
     /// All of them, in the order of the reference.
-    pub(crate) const ALL: [Exit; 8] = [
+    pub(crate) const ALL: [Exit; 11] = [
         Exit::Fine,
         Exit::Bug,
         Exit::Usage,
@@ -28,6 +31,9 @@ impl Exit {
         Exit::Listen,
         Exit::Cut,
         Exit::Install,
+        Exit::Unanswered,
+        Exit::Bound,
+        Exit::Target,
     ];
 
     /// The number that the shell sees.
@@ -41,6 +47,9 @@ impl Exit {
             Exit::Listen => 5,
             Exit::Cut => 6,
             Exit::Install => 7,
+            Exit::Unanswered => 8,
+            Exit::Bound => 9,
+            Exit::Target => 10,
         }
     }
 
@@ -55,6 +64,13 @@ impl Exit {
             Exit::Listen => "An address cannot be listened on, or the TLS certificate cannot be used.",
             Exit::Cut => {
                 "Stopped while requests were in flight: `--drain-max` was over, or a second signal came."
+            }
+            Exit::Unanswered => {
+                "`sidequest load` had no request answered well, a check failed, or `--fail-fast` ended it."
+            }
+            Exit::Bound => "A condition of `sidequest quest --fail-if` was met.",
+            Exit::Target => {
+                "The target of `sidequest quest` cannot be reached, stopped answering, or answers with errors only."
             }
             Exit::Install => "`sidequest db install` could not download or unpack PostgreSQL.",
         }

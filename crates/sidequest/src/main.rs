@@ -52,6 +52,8 @@ fn run(line: CommandLine) -> Result<Exit, Failure> {
             Ok(Exit::Fine)
         }
         Some(Command::Serve(serve)) => command::serve::run(*serve),
+        Some(Command::Load(load)) => command::load::run(*load),
+        Some(Command::Quest(quest)) => command::quest::run(*quest),
         Some(Command::Check(check)) => command::check::run(check),
         Some(Command::Schema) => command::reference::schema(),
         Some(Command::Db { action }) => command::db::run(action),

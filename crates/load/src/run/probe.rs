@@ -7,10 +7,13 @@ use std::{
     time::Duration,
 };
 
+use rustls::ClientConnection;
+
 use crate::{
     config::{Protocol, WINDOW_MAX, Windows},
     dial::Peer,
     http2::{Options, Session},
+    tls::Dialect,
 };
 
 /// A server that says nothing for so long is taken for one of HTTP/1.1, which waits for a request.
@@ -36,6 +39,32 @@ pub(super) fn protocol(peers: &[Peer], connect: Duration) -> Protocol {
             Ok(false) => return Protocol::Http1,
             // The run will say what is wrong with it.
             Err(_) => {}
+        }
+    }
+    Protocol::Http1
+}
+
+/// What ALPN chooses; HTTP/1.1 where it chooses nothing, or nobody is there.
+pub(super) fn protocol_of_tls(peers: &[Peer], dialect: &Dialect, connect: Duration) -> Protocol {
+    for peer in peers {
+        let Ok(mut tls) = ClientConnection::new(dialect.config.clone(), dialect.name.clone()) else {
+            continue;
+        };
+        let shaken = match peer {
+            Peer::Inet(address) => TcpStream::connect_timeout(address, connect).and_then(|mut stream| {
+                stream.set_read_timeout(Some(connect))?;
+                tls.complete_io(&mut stream)
+            }),
+            Peer::Unix(path) => UnixStream::connect(path).and_then(|mut stream| {
+                stream.set_read_timeout(Some(connect))?;
+                tls.complete_io(&mut stream)
+            }),
+        };
+        if shaken.is_ok() {
+            return match tls.alpn_protocol() {
+                Some(b"h2") => Protocol::Http2,
+                Some(_) | None => Protocol::Http1,
+            };
         }
     }
     Protocol::Http1

@@ -84,10 +84,15 @@ fn judge(summary: &Summary, busy: f64) -> (Verdict, String) {
     }
     let lag = summary.send_lag.quantile_ns(0.99);
     if !summary.is_closed_loop && lag > SEND_LAG_P99_MAX_NS {
+        let advice = if busy < BUSY_MAX / 2.0 {
+            "something else keeps this machine busy"
+        } else {
+            "use more threads (-t), or fewer requests"
+        };
         return (
             Verdict::GeneratorBound,
             format!(
-                "p99 of requests were sent {:.2} ms late; {own}; use more threads (-t), or fewer requests",
+                "one request in a hundred was sent {:.2} ms late or more; {own}; {advice}",
                 lag as f64 / 1e6
             ),
         );

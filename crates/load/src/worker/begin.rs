@@ -120,6 +120,7 @@ impl Worker<'_> {
         };
         self.in_flight -= 1;
         connection.facts.answered += 1;
+        connection.facts.last_answer = now;
         self.clients[connection.client].failures = 0;
         self.record(ticket, connection, outcome, now);
     }

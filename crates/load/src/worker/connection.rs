@@ -63,6 +63,7 @@ pub(crate) struct Facts {
     /// TLS is done, or there is none.
     pub(crate) ready: u64,
     pub(crate) first_byte: u64,
+    pub(crate) last_answer: u64,
     /// Answers that were whole.
     pub(crate) answered: u64,
     /// Streams of HTTP/2 that came to nothing.

@@ -145,9 +145,11 @@ impl Worker<'_> {
         match closing {
             Closing::Ours => Some(Lost::Cut),
             _ if may_be_again => None,
-            Closing::SaidClose | Closing::Bare | Closing::GoAway | Closing::GoAwayError(_) => {
-                Some(Lost::Closed)
-            }
+            Closing::SaidClose
+            | Closing::Bare
+            | Closing::Idle
+            | Closing::GoAway
+            | Closing::GoAwayError(_) => Some(Lost::Closed),
             Closing::Reset => Some(Lost::ConnectionReset),
             Closing::Malformed => Some(Lost::Malformed),
             Closing::Timeout => Some(Lost::Timeout),

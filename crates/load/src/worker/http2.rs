@@ -177,7 +177,11 @@ impl Worker<'_> {
             Closing::Malformed => Lost::Malformed,
             _ if has_error => Lost::GoAway,
             Closing::Reset => Lost::ConnectionReset,
-            Closing::SaidClose | Closing::GoAway | Closing::GoAwayError(_) | Closing::Bare => Lost::Closed,
+            Closing::SaidClose
+            | Closing::GoAway
+            | Closing::GoAwayError(_)
+            | Closing::Bare
+            | Closing::Idle => Lost::Closed,
         };
         let open = session.take_above(0);
         let lost = open.len() as u32;

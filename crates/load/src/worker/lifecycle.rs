@@ -22,6 +22,9 @@ use crate::{
 const BACKOFF_NS: u64 = 50_000_000;
 const BACKOFF_MAX_NS: u64 = 1_000_000_000;
 
+/// A server that leaves so long after its last answer has other reasons than their number.
+const IDLE_NS: u64 = 500_000_000;
+
 /// Connections of one client that take no more requests and still have some under way.
 const LEAVING_MAX: u32 = 16;
 
@@ -433,6 +436,13 @@ impl Worker<'_> {
     /// A connection is over: its requests are settled, and its client gets another if it needs one.
     fn close(&mut self, slot: usize, mut connection: Box<Connection>, closing: Closing, now: u64) {
         let client = connection.client;
+        let silence = now.saturating_sub(connection.facts.last_answer);
+        let closing = match closing {
+            Closing::Bare | Closing::GoAway if connection.in_flight() == 0 && silence > IDLE_NS => {
+                Closing::Idle
+            }
+            closing => closing,
+        };
         if connection.facts.ready == 0 {
             self.connecting -= 1;
         }

@@ -1,1 +1,7 @@
-//! The crate from outside.
+//! The crate from outside: runs against real servers and hostile ones, and both codecs beside hyper and h2.
+
+mod hostile;
+mod oracle;
+mod rules;
+mod runs;
+mod server;

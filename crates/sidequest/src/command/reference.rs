@@ -9,7 +9,7 @@ use clap::{Arg, Command, CommandFactory as _};
 
 use crate::{
     args::{CommandLine, Page},
-    config::defaults,
+    config::{defaults, load, quest},
     console,
     exit::{Exit, Failure},
 };
@@ -54,6 +54,8 @@ pub(crate) fn run(page: Page) -> Result<Exit, Failure> {
         Page::Cli => console::result(cli().trim_end()),
         Page::Model => console::result(model::reference::page().trim_end()),
         Page::Schema => return schema(),
+        Page::LoadSchema => console::result(format_args!("{:#}", ::load::summary::json::schema())),
+        Page::QuestSchema => console::result(format_args!("{:#}", ::quest::report::schema())),
     }
     Ok(Exit::Fine)
 }
@@ -64,11 +66,14 @@ pub(crate) fn run(page: Page) -> Result<Exit, Failure> {
 /// that they have now even more so: one may be a secret.
 pub(crate) fn command_line() -> Command {
     let with_defaults = |command: Command| {
-        if command.get_name() != "serve" {
-            return command;
-        }
-        defaults().into_iter().fold(command, |serve, (name, default)| {
-            serve.mut_arg(name, |argument| {
+        let defaults = match command.get_name() {
+            "serve" => defaults(),
+            "load" => load::defaults(),
+            "quest" => quest::defaults(),
+            _ => return command,
+        };
+        defaults.into_iter().fold(command, |command, (name, default)| {
+            command.mut_arg(name, |argument| {
                 let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
                 argument.help(format!("{help} [default: {default}]"))
             })

@@ -4,6 +4,7 @@ mod binary;
 mod check;
 mod line;
 mod load;
+mod measure;
 mod openapi;
 mod pages;
 mod serve;

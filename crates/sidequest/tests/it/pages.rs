@@ -10,6 +10,8 @@ fn the_reference_is_fresh() {
         ("cli.md", "cli"),
         ("model.md", "model"),
         ("model.schema.json", "schema"),
+        ("load.schema.json", "load-schema"),
+        ("report.schema.json", "quest-schema"),
     ];
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference");
     let mut stale = Vec::new();

@@ -1,0 +1,202 @@
+//! `sidequest load`: runs, shows how it goes, ends early when told to, and writes what came of it.
+
+mod log;
+mod progress;
+mod waterfall;
+
+use std::{
+    fs,
+    sync::mpsc::sync_channel,
+    thread,
+    time::{Instant, SystemTime},
+};
+
+use anyhow::{Context as _, anyhow};
+use load::{
+    config::Protocol,
+    sample::Sample,
+    summary::{Summary, json, text},
+    watch::Watch,
+};
+use tokio::sync::oneshot;
+
+use self::{log::Logs, progress::Progress};
+use crate::{
+    args::load::Load,
+    config::load::Run,
+    console,
+    exit::{Exit, Failure},
+    shutdown::Signals,
+};
+
+/// Chunks of samples that may wait to be written, of some 4,000 each.
+const CHUNKS_WAITING_MAX: usize = 64;
+
+/// Requests that a waterfall has room for.
+const WATERFALL_MAX: usize = 1_000;
+
+/// Runs, and tells.
+pub(crate) fn run(load: Load) -> Result<Exit, Failure> {
+    let mut run = Run::resolve(load).map_err(|error| Exit::Usage.because(error))?;
+    for note in &run.notes {
+        console::faults(note);
+    }
+    if run.browser {
+        let protocol = load::run::negotiate(&run.scenario, &run.config).map_err(refused)?;
+        run.like_a_browser(protocol);
+    }
+    let json_to_stdout = run
+        .outputs
+        .json
+        .as_ref()
+        .is_some_and(|path| path.as_os_str() == "-");
+    let (summary, shown) = measure(&mut run)?;
+    write_files(&run, &summary)?;
+    if json_to_stdout {
+        console::result(as_json(&summary)?);
+    } else {
+        console::result(text::text(&summary).trim_end());
+        if run.browser {
+            console::result(waterfall::text(&summary, &run.scenario, &shown));
+        }
+    }
+    let totals = &summary.totals;
+    let is_checked = run
+        .scenario
+        .requests()
+        .iter()
+        .any(|request| request.check.status.is_some());
+    let has_failed = totals.ok == 0
+        || totals.failed_checks > 0
+        || (is_checked && totals.http_errors > 0)
+        || (run.ending.is_at_failure() && totals.failed() > totals.unsent);
+    Ok(if has_failed { Exit::Unanswered } else { Exit::Fine })
+}
+
+/// Runs on a thread of its own, so that this one can show how it goes and hear signals.
+fn measure(run: &mut Run) -> Result<(Summary, Vec<Sample>), Failure> {
+    let began = (Instant::now(), SystemTime::now());
+    let mut logs = Logs::create(&run.outputs, began.1).map_err(|error| Exit::Usage.because(error))?;
+    let mut receiver = None;
+    if run.browser || logs.are_wanted() {
+        let (sender, samples) = sync_channel::<Vec<Sample>>(CHUNKS_WAITING_MAX);
+        run.config.samples = Some(sender);
+        receiver = Some(samples);
+    }
+    let watch = Watch::new();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Exit::Bug.because(anyhow!(error).context("start the runtime")))?;
+    let sender = run.config.samples.take();
+    let run = &*run;
+    thread::scope(|scope| {
+        let (done, is_done) = oneshot::channel();
+        let watch = &watch;
+        let measuring = scope.spawn(move || {
+            let mut config = run.config.clone();
+            config.samples = sender;
+            let result = load::run::run(&run.scenario, &run.arrivals, &run.ending, &config, watch);
+            let _ = done.send(());
+            result
+        });
+        let logs = &mut logs;
+        let writing = scope.spawn(move || {
+            let mut shown = Vec::new();
+            let mut result = Ok(());
+            for chunk in receiver.iter().flatten() {
+                if run.browser && shown.len() < WATERFALL_MAX {
+                    shown.extend_from_slice(&chunk);
+                }
+                if result.is_ok() {
+                    result = logs.write(&chunk, &run.scenario);
+                }
+            }
+            result.and_then(|()| logs.finish()).map(|()| shown)
+        });
+        let watched = runtime.block_on(attend(run, watch, is_done));
+        let joined = measuring
+            .join()
+            .map_err(|_| bug("measure: its thread panicked"))?;
+        let shown = writing
+            .join()
+            .map_err(|_| bug("write the log: its thread panicked"))?
+            .map_err(|error| Exit::Usage.because(error))?;
+        watched?;
+        Ok((joined.map_err(refused)?, shown))
+    })
+}
+
+/// Shows how it goes, until it is done. The first signal ends the run, the second the process.
+async fn attend(run: &Run, watch: &Watch, mut is_done: oneshot::Receiver<()>) -> Result<(), Failure> {
+    let mut signals =
+        Signals::take().map_err(|error| Exit::Bug.because(anyhow!(error).context("listen to signals")))?;
+    let mut progress = Progress::new(run.quiet);
+    let mut ticks = tokio::time::interval(progress.interval());
+    loop {
+        tokio::select! {
+            _ = &mut is_done => break,
+            _ = ticks.tick() => progress.tick(&watch.glance()),
+            name = signals.next() => {
+                watch.stop();
+                progress.clear();
+                console::faults(format_args!("{name}: stopping; what was done so far:"));
+                signals.while_stopping(async {
+                    let _ = (&mut is_done).await;
+                }).await;
+                break;
+            }
+        }
+    }
+    progress.clear();
+    Ok(())
+}
+
+fn write_files(run: &Run, summary: &Summary) -> Result<(), Failure> {
+    let write = |path: &std::path::Path, text: String| {
+        fs::write(path, text)
+            .with_context(|| format!("write {}", path.display()))
+            .map_err(|error| Exit::Usage.because(error))
+    };
+    if let Some(path) = run.outputs.json.as_ref().filter(|path| path.as_os_str() != "-") {
+        write(path, as_json(summary)? + "\n")?;
+    }
+    if let Some(path) = &run.outputs.hdr {
+        write(path, load::summary::hdr::text(&summary.response))?;
+    }
+    Ok(())
+}
+
+fn as_json(summary: &Summary) -> Result<String, Failure> {
+    serde_json::to_string_pretty(&json::document(summary))
+        .map_err(|error| Exit::Bug.because(anyhow!(error).context("write the result as JSON")))
+}
+
+/// What keeps a run from starting is most often in the arguments.
+fn refused(error: load::error::Error) -> Failure {
+    let hint = match &error {
+        load::error::Error::Tls { .. } => {
+            Some("--insecure believes any certificate, --cacert names one to believe")
+        }
+        load::error::Error::Resolve { .. } => Some("--connect-to HOST:PORT connects elsewhere"),
+        _ => None,
+    };
+    let failure = Exit::Usage.because(error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn bug(what: &'static str) -> Failure {
+    Exit::Bug.because(anyhow!(what))
+}
+
+/// What a protocol is called.
+pub(crate) fn protocol_name(protocol: Option<Protocol>) -> &'static str {
+    match protocol {
+        Some(Protocol::Http2) => "HTTP/2",
+        Some(Protocol::Http1) => "HTTP/1.1",
+        Some(Protocol::Auto) | None => "nothing",
+    }
+}
