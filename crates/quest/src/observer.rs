@@ -9,6 +9,9 @@ pub mod postgres;
 pub mod system;
 pub mod timing;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},

@@ -44,10 +44,10 @@ const SHARES: [u32; 3] = [50, 80, 95];
 const NOISE_ROUNDS: u32 = 4;
 
 /// How much of the budget is used when a stage may still begin.
-const RAMP_UNTIL: f64 = 0.45;
-const STORY_UNTIL: f64 = 0.55;
-const NOISE_UNTIL: f64 = 0.60;
-const OPEN_UNTIL: f64 = 0.66;
+const RAMP_UNTIL: f64 = 0.55;
+const STORY_UNTIL: f64 = 0.60;
+const NOISE_UNTIL: f64 = 0.65;
+const OPEN_UNTIL: f64 = 0.70;
 
 /// How long one round is.
 pub(crate) fn round_of(budget: Duration) -> Duration {
@@ -57,14 +57,16 @@ pub(crate) fn round_of(budget: Duration) -> Duration {
 /// Everything before the counter-experiments.
 pub(crate) fn run(quest: &mut Quest<'_>) -> Result<(), Error> {
     let steps = first_pass(quest)?;
-    stories(quest)?;
+    let stories = stories(quest);
+    tell_stories(quest, &stories, 1)?;
     for number in 2..=PASSES {
         for step in &steps {
-            if quest.may_begin(RAMP_UNTIL.max(if number == 2 { OPEN_UNTIL } else { RAMP_UNTIL })) {
+            if quest.may_begin(RAMP_UNTIL) {
                 quest.round(step, number)?;
             }
         }
     }
+    tell_stories(quest, &stories, 2)?;
     noise(quest, &steps)?;
     open_loop(quest, &steps)
 }
@@ -106,7 +108,7 @@ fn first_pass(quest: &mut Quest<'_>) -> Result<Vec<Experiment>, Error> {
 }
 
 /// How browsers and naive clients ask: everything at once, over one connection, six, or one of HTTP/2.
-fn stories(quest: &mut Quest<'_>) -> Result<(), Error> {
+fn stories(quest: &Quest<'_>) -> Vec<Experiment> {
     let requests = quest.burst();
     let mut stories = Vec::new();
     let story = |name: &str, clients: u32, streams: u32, protocol: Protocol, requests: u64| Experiment {
@@ -136,11 +138,13 @@ fn stories(quest: &mut Quest<'_>) -> Result<(), Error> {
             .min(quest.config.bounds.concurrency_max);
         stories.push(story("http2-at-once", 1, streams, Protocol::Http2, requests));
     }
-    for number in 1..=2 {
-        for story in &stories {
-            if quest.may_begin(STORY_UNTIL) {
-                quest.round(story, number)?;
-            }
+    stories
+}
+
+fn tell_stories(quest: &mut Quest<'_>, stories: &[Experiment], number: u32) -> Result<(), Error> {
+    for story in stories {
+        if quest.may_begin(STORY_UNTIL) {
+            quest.round(story, number)?;
         }
     }
     Ok(())

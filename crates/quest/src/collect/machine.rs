@@ -38,7 +38,8 @@ fn of_party(collector: &mut Collector<'_>, window: &Window, party: &str, cores: 
     let last = |name: &str| window.last.get(&key(name)).copied();
     let quota = last("cgroup_quota_cores");
     collector.maybe(Signal::CgroupQuotaCores, party, quota);
-    collector.value(Signal::ProcessCores, party, cores);
+    let allowed = last("cores").filter(|allowed| *allowed >= 1.0).unwrap_or(cores);
+    collector.value(Signal::ProcessCores, party, allowed.min(cores));
     collector.maybe(Signal::ProcessResidentBytes, party, last("memory_bytes"));
     collector.maybe(Signal::ProcessFiles, party, last("descriptors_open"));
     collector.maybe(Signal::ProcessFilesMax, party, last("descriptors_max"));

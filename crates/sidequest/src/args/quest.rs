@@ -15,6 +15,7 @@ verdict sharper; processes behind a port of this machine are found by
 themselves. Every option is also a key of the file given by --config.
 
 Examples:
+  sidequest quest --demo
   sidequest quest http://127.0.0.1:8080/api/v1/objects
   sidequest quest 'http://127.0.0.1:8080/objects/{id}' --values id=1..500 --at-once 500
   sidequest quest https://shop.test/ --metrics https://shop.test/metrics --process shop
@@ -29,6 +30,9 @@ pub(crate) struct Quest {
     /// TOML file with the same options as keys.
     #[arg(long, value_name = "FILE", help_heading = "What to ask")]
     pub(crate) config: Option<PathBuf>,
+    /// Start the demo with data of its own, investigate it, and stop it.
+    #[arg(long, conflicts_with_all = ["url", "replay"], help_heading = "What to ask")]
+    pub(crate) demo: bool,
     #[command(flatten)]
     pub(crate) settings: Settings,
 }

@@ -1,5 +1,7 @@
 //! `sidequest quest`: says what it will do, investigates, tells, and ends with a code that a script understands.
 
+mod demo;
+
 use std::{path::Path, thread};
 
 use anyhow::anyhow;
@@ -16,7 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     args::quest::Quest,
-    config::quest::{Source, Task},
+    config::quest::{Source, Task, settled},
     console,
     exit::{Exit, Failure},
     shutdown::Signals,
@@ -24,7 +26,16 @@ use crate::{
 
 /// Investigates, or judges again; and tells.
 pub(crate) fn run(quest: Quest) -> Result<Exit, Failure> {
-    let task = Task::resolve(quest).map_err(|error| Exit::Usage.because(error))?;
+    let is_demo = quest.demo;
+    let mut settings = settled(quest).map_err(|error| Exit::Usage.because(error))?;
+    let demo = is_demo
+        .then(|| demo::Demo::start(settings.quiet))
+        .transpose()
+        .map_err(|error| Exit::Target.because(error))?;
+    if let Some(demo) = &demo {
+        settings = demo.settings(settings).map_err(|error| Exit::Target.because(error))?;
+    }
+    let task = Task::resolve(settings).map_err(|error| Exit::Usage.because(error))?;
     for note in &task.notes {
         console::faults(note);
     }
@@ -49,6 +60,8 @@ pub(crate) fn run(quest: Quest) -> Result<Exit, Failure> {
                 console::faults(announcement(config));
             }
             let found = attended(config, task.quiet)?;
+            // Stopped before the report, so that what is told last stands last.
+            drop(demo);
             (found.evidence, found.verdict, found.file, Some(config.out.clone()))
         }
     };

@@ -65,12 +65,7 @@ pub(crate) enum Source {
 
 impl Task {
     /// Puts everything together.
-    pub(crate) fn resolve(quest: Quest) -> anyhow::Result<Task> {
-        let file = match &quest.config {
-            Some(path) => read_file(path)?,
-            None => Settings::default(),
-        };
-        let settings = quest.settings.or(file);
+    pub(crate) fn resolve(settings: Settings) -> anyhow::Result<Task> {
         let bounds = settings
             .fail_if
             .iter()
@@ -97,6 +92,17 @@ impl Task {
             notes,
         })
     }
+}
+
+/// The options, and where they say nothing, the file.
+pub(crate) fn settled(quest: Quest) -> anyhow::Result<Settings> {
+    Ok(match &quest.config {
+        Some(path) => {
+            let file = read_file(path)?;
+            quest.settings.or(file)
+        }
+        None => quest.settings,
+    })
 }
 
 fn ask(settings: Settings) -> anyhow::Result<(Config, Vec<String>)> {

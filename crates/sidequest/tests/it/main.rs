@@ -7,5 +7,6 @@ mod load;
 mod measure;
 mod openapi;
 mod pages;
+mod quest;
 mod serve;
 mod skip;

@@ -2,6 +2,9 @@
 //!
 //! Only reading statements are explained, never run; parameters are left open, as a generic plan has them.
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

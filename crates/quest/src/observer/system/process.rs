@@ -100,6 +100,8 @@ fn memory_and_descriptors(root: &Path, gauges: &mut BTreeMap<String, f64>) {
                     .and_then(|number| number.parse().ok())
                     .unwrap_or(0.0);
                 gauges.insert("memory_bytes".to_owned(), kib * 1_024.0);
+            } else if let Some(list) = line.strip_prefix("Cpus_allowed_list:") {
+                gauges.insert("cores".to_owned(), listed(list));
             }
         }
     }
@@ -112,6 +114,18 @@ fn memory_and_descriptors(root: &Path, gauges: &mut BTreeMap<String, f64>) {
     {
         gauges.insert("descriptors_max".to_owned(), max);
     }
+}
+
+/// How many CPUs a list such as `0-3,5` names.
+fn listed(list: &str) -> f64 {
+    list.trim()
+        .split(',')
+        .filter_map(|part| {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            let (first, last): (f64, f64) = (first.parse().ok()?, last.parse().ok()?);
+            Some(last - first + 1.0)
+        })
+        .sum()
 }
 
 /// The fields of `stat` after the name, which stands in brackets and may hold anything.
