@@ -251,7 +251,9 @@ fn growth_interval(before: &Rounds, after: &Rounds, seed: u64) -> Option<Interva
 fn share(before: &Rounds, after: &Rounds, key: &(Part, String), seed: u64) -> Interval {
     let statistic = |groups: &[Vec<f64>]| {
         let part = |rounds: &Rounds, indices: &[f64]| {
-            rounds.mean_of(indices, |index| rounds.parts[index].get(key).copied().unwrap_or(0.0))
+            rounds.mean_of(indices, |index| {
+                rounds.parts[index].get(key).copied().unwrap_or(0.0)
+            })
         };
         let latency =
             |rounds: &Rounds, indices: &[f64]| rounds.mean_of(indices, |index| rounds.latencies[index]);

@@ -98,7 +98,13 @@ pub fn compare(before: &Evidence, after: &Evidence) -> Comparison {
     }
 }
 
-fn differences(old: &View<'_>, new: &View<'_>, users: f64, old_step: &str, new_step: &str) -> Vec<Difference> {
+fn differences(
+    old: &View<'_>,
+    new: &View<'_>,
+    users: f64,
+    old_step: &str,
+    new_step: &str,
+) -> Vec<Difference> {
     let rounds = |view: &View<'_>, step: &str, signal: Signal| -> Vec<f64> {
         view.rounds(step, signal, "")
             .map(|rounds| rounds.values().copied().collect())
@@ -163,7 +169,12 @@ fn overall(differences: &[Difference]) -> Outcome {
 }
 
 fn sentence(before: &Verdict, after: &Verdict, differences: &[Difference], outcome: Outcome) -> String {
-    let last = |measure: &str| differences.iter().rev().find(|difference| difference.measure == measure);
+    let last = |measure: &str| {
+        differences
+            .iter()
+            .rev()
+            .find(|difference| difference.measure == measure)
+    };
     let numbers = match (last("latency_ms"), last("rate")) {
         (Some(latency), Some(rate)) => format!(
             " With {} users, latency went from {:.1} to {:.1} ms and throughput from {:.0} to {:.0} a second.",

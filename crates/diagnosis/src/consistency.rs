@@ -40,7 +40,9 @@ fn check(name: &str, is_passed: bool, words: String) -> Check {
 fn little(scene: &Scene<'_>) -> Vec<Check> {
     let view = &scene.view;
     let steps = view.ramp.iter().filter_map(|step| {
-        let users = view.value(step, Signal::ClientInFlight, "").or_else(|| view.users(step))?;
+        let users = view
+            .value(step, Signal::ClientInFlight, "")
+            .or_else(|| view.users(step))?;
         if view.error_share(step) > 0.0 || users <= 0.0 {
             return None;
         }

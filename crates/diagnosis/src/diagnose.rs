@@ -227,7 +227,10 @@ fn grade(
     doubts: &mut Vec<String>,
 ) -> Grade {
     let is_unseen = assessed.required().any(|must| matches!(must, Answer::Unseen(_)));
-    let is_refuted = assessed.refutes.iter().any(|refute| matches!(refute, Answer::Yes(_)))
+    let is_refuted = assessed
+        .refutes
+        .iter()
+        .any(|refute| matches!(refute, Answer::Yes(_)))
         || about
             .iter()
             .any(|judged| judged.role == Role::Direct && judged.outcome == Outcome::Refuted);
@@ -271,7 +274,10 @@ fn exclude(scene: &Scene<'_>, assessed: &Assessed, judgement: &mut Judgement) {
     let bottleneck = assessed.rule.bottleneck;
     let name = bottleneck.name().to_owned();
     let no = assessed.required().find_map(|must| match must {
-        Answer::No(said) => said.cites.first().map(|cite| (sentence(&said.words), cite.clone())),
+        Answer::No(said) => said
+            .cites
+            .first()
+            .map(|cite| (sentence(&said.words), cite.clone())),
         Answer::Yes(_) | Answer::Unseen(_) => None,
     });
     let missing = assessed.required().find_map(|must| match must {
@@ -279,7 +285,10 @@ fn exclude(scene: &Scene<'_>, assessed: &Assessed, judgement: &mut Judgement) {
         Answer::Yes(_) | Answer::No(_) => None,
     });
     let against = assessed.refutes.iter().find_map(|refute| match refute {
-        Answer::Yes(said) => said.cites.first().map(|cite| (sentence(&said.words), cite.clone())),
+        Answer::Yes(said) => said
+            .cites
+            .first()
+            .map(|cite| (sentence(&said.words), cite.clone())),
         Answer::No(_) | Answer::Unseen(_) => None,
     });
     if let Some((because, by)) = no.or(against) {
@@ -305,7 +314,11 @@ fn exclude(scene: &Scene<'_>, assessed: &Assessed, judgement: &mut Judgement) {
         judgement.ruled_out.push(RuledOut {
             bottleneck,
             name,
-            because: format!("{} It explains {:.0} % only.", sentence(&said.words), share * 100.0),
+            because: format!(
+                "{} It explains {:.0} % only.",
+                sentence(&said.words),
+                share * 100.0
+            ),
             by: by.clone(),
         });
     }

@@ -1,12 +1,6 @@
 //! The healthy guard: no verdict where latency did not grow and throughput did.
 
-use crate::{
-    attribution::Attribution,
-    experiment::Purpose,
-    interval::mean,
-    signal::Signal,
-    view::View,
-};
+use crate::{attribution::Attribution, experiment::Purpose, interval::mean, signal::Signal, view::View};
 
 /// Growth of less than this share of the latency at low load is none.
 const GROWTH_MIN: f64 = 0.15;

@@ -80,7 +80,11 @@ pub fn mean(values: &[f64]) -> Option<f64> {
 /// A statistic over rounds with its interval: the rounds of each group are drawn anew, with replacement.
 ///
 /// With one round in every group there is nothing to draw, and the interval is the estimate.
-pub fn bootstrap(groups: &[&[f64]], seed: u64, statistic: impl Fn(&[Vec<f64>]) -> Option<f64>) -> Option<Interval> {
+pub fn bootstrap(
+    groups: &[&[f64]],
+    seed: u64,
+    statistic: impl Fn(&[Vec<f64>]) -> Option<f64>,
+) -> Option<Interval> {
     let own: Vec<Vec<f64>> = groups.iter().map(|group| group.to_vec()).collect();
     let mid = statistic(&own).filter(|value| value.is_finite())?;
     if own.iter().all(|group| group.len() < 2) {

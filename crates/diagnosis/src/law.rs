@@ -113,14 +113,16 @@ fn linear(means: &[(f64, f64)]) -> Option<Fit> {
 
 fn fit(law: Law, parameters: Vec<f64>, means: &[(f64, f64)], rate: impl Fn(f64) -> f64) -> Fit {
     let count = means.len() as f64;
-    let squares: f64 = means.iter().map(|(users, measured)| (rate(*users) - measured).powi(2)).sum();
+    let squares: f64 = means
+        .iter()
+        .map(|(users, measured)| (rate(*users) - measured).powi(2))
+        .sum();
     // The variance is a parameter too.
     let free = parameters.len() as f64 + 1.0;
     let room = count - free - 1.0;
     // A fit without any error is one of exact numbers; its logarithm must stay a number.
-    let aicc = (room > 0.0).then(|| {
-        count * (squares / count).max(1e-12).ln() + 2.0 * free + 2.0 * free * (free + 1.0) / room
-    });
+    let aicc = (room > 0.0)
+        .then(|| count * (squares / count).max(1e-12).ln() + 2.0 * free + 2.0 * free * (free + 1.0) / room);
     Fit {
         law,
         parameters,

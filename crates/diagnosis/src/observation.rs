@@ -60,7 +60,9 @@ impl Observation {
             Reading::Value(value) => Some(*value),
             Reading::Counter(points) => rise(points),
             Reading::Gauge(points) => level(points),
-            Reading::Sampled(points) => weighted(points.iter().map(|[_, duration, level]| (*duration, *level))),
+            Reading::Sampled(points) => {
+                weighted(points.iter().map(|[_, duration, level]| (*duration, *level)))
+            }
             Reading::Ratio { sum, count, scale } => match (rise(sum), rise(count)) {
                 (Some(sum), Some(count)) if count > 0.0 => Some(sum / count * scale),
                 _ => None,
@@ -101,8 +103,12 @@ fn level(points: &[[f64; 2]]) -> Option<f64> {
     match points {
         [] => None,
         [only] => Some(only[1]),
-        several => weighted(several.windows(2).map(|pair| (pair[1][0] - pair[0][0], pair[0][1])))
-            .or(several.last().map(|last| last[1])),
+        several => weighted(
+            several
+                .windows(2)
+                .map(|pair| (pair[1][0] - pair[0][0], pair[0][1])),
+        )
+        .or(several.last().map(|last| last[1])),
     }
 }
 

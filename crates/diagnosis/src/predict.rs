@@ -96,9 +96,7 @@ fn limit(view: &View<'_>, resource: &resource::Resource, base_ms: f64) -> Option
     let usable = resource.available * resource.usable_share;
     let points = &resource.points;
     let rate = if points.len() >= STEPS_MIN {
-        bootstrap_pairs(points, view.evidence.head.seed, |points| {
-            capacity(points, usable)
-        })
+        bootstrap_pairs(points, view.evidence.head.seed, |points| capacity(points, usable))
     } else {
         let (rate, busy) = points.first()?;
         (*rate > 0.0 && *busy > 0.0)
@@ -116,7 +114,11 @@ fn limit(view: &View<'_>, resource: &resource::Resource, base_ms: f64) -> Option
     let busiest = points.iter().map(|(_, busy)| *busy).fold(0.0, f64::max);
     let is_reached = busiest >= usable * 0.9;
     let users = rate.mid * base_ms / 1000.0;
-    let basis = if is_reached { LimitBasis::Measured } else { resource.basis };
+    let basis = if is_reached {
+        LimitBasis::Measured
+    } else {
+        resource.basis
+    };
     Some(Limit {
         resource: resource.name.clone(),
         bottleneck: resource.bottleneck,

@@ -2,9 +2,43 @@
 //! against it, how to prove it, and what helps.
 
 mod c1;
+mod c2;
+mod clue;
 mod d1;
+mod d10;
+mod d11;
+mod d12;
+mod d13;
+mod d2;
+mod d3;
+mod d4;
+mod d5;
+mod d6;
+mod d7;
+mod d8;
 mod d9;
 mod d9b;
+mod n1;
+mod n2;
+mod n3;
+mod n4;
+mod p1;
+mod p10;
+mod p2;
+mod p3;
+mod p4;
+mod p5;
+mod p6;
+mod p7;
+mod p8;
+mod p9;
+mod s1;
+mod s2;
+mod s3;
+mod s4;
+mod s5;
+mod s6;
+mod s7;
 mod x0;
 
 use crate::{
@@ -61,9 +95,42 @@ pub(crate) enum Rank {
 /// All rules, in the order of the catalogue.
 pub(crate) const RULES: &[Rule] = &[
     c1::RULE,
+    c2::RULE,
+    p1::RULE,
+    p2::RULE,
+    p3::RULE,
+    p4::RULE,
+    p5::RULE,
+    p6::RULE,
+    p7::RULE,
+    p8::RULE,
+    p9::RULE,
+    p10::RULE,
+    s1::RULE,
+    s2::RULE,
+    s3::RULE,
+    s4::RULE,
+    s5::RULE,
+    s6::RULE,
+    s7::RULE,
     d1::RULE,
+    d2::RULE,
+    d3::RULE,
+    d4::RULE,
+    d5::RULE,
+    d6::RULE,
+    d7::RULE,
+    d8::RULE,
     d9::RULE,
     d9b::RULE,
+    d10::RULE,
+    d11::RULE,
+    d12::RULE,
+    d13::RULE,
+    n1::RULE,
+    n2::RULE,
+    n3::RULE,
+    n4::RULE,
     x0::RULE,
 ];
 
@@ -152,7 +219,11 @@ pub(crate) fn longer(hold_ms: f64, added_ms: f64) -> Interval {
 }
 
 /// A control that only needs the client: more connections do not move what is limited behind them.
-pub(crate) fn more_connections(scene: &Scene<'_>, id: &'static str, bottleneck: Bottleneck) -> CounterExperiment {
+pub(crate) fn more_connections(
+    scene: &Scene<'_>,
+    id: &'static str,
+    bottleneck: Bottleneck,
+) -> CounterExperiment {
     let from = scene.load().and_then(|load| load.connections).unwrap_or(1).max(1);
     CounterExperiment {
         id: id.to_owned(),
@@ -190,6 +261,34 @@ pub(crate) fn more_users(scene: &Scene<'_>, id: &'static str, bottleneck: Bottle
         predicted: NOTHING,
         negative: None,
         words: "Half as many users again: the limit is reached already, so throughput stays.".to_owned(),
+    }
+}
+
+/// A control: a factor that must move nothing.
+pub(crate) fn control(
+    id: &'static str,
+    bottleneck: Bottleneck,
+    base: &str,
+    factor: Factor,
+    measure: Measure,
+    words: &str,
+) -> CounterExperiment {
+    let class = match &factor {
+        Factor::Delay { .. } => Class::Probe,
+        Factor::Reconfigure { .. } => Class::Reconfigure,
+        _ => Class::Client,
+    };
+    CounterExperiment {
+        id: id.to_owned(),
+        bottleneck,
+        role: Role::Control,
+        class,
+        factor,
+        base: base.to_owned(),
+        measure,
+        predicted: NOTHING,
+        negative: None,
+        words: words.to_owned(),
     }
 }
 

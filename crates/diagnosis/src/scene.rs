@@ -191,9 +191,11 @@ impl<'a> Scene<'a> {
             let most = seen.iter().map(|seen| seen.value).fold(0.0, f64::max);
             Some(((most / all).min(1.0), all, id, seen))
         });
-        let (share, all, id, seen) = candidates
-            .filter(|(share, ..)| *share > 0.0)
-            .max_by(|a, b| (a.0, a.1).partial_cmp(&(b.0, b.1)).unwrap_or(std::cmp::Ordering::Equal))?;
+        let (share, all, id, seen) = candidates.filter(|(share, ..)| *share > 0.0).max_by(|a, b| {
+            (a.0, a.1)
+                .partial_cmp(&(b.0, b.1))
+                .unwrap_or(std::cmp::Ordering::Equal)
+        })?;
         Some(Claim {
             share: Interval::exact(share),
             basis: Basis::Errors,
@@ -214,7 +216,10 @@ impl<'a> Scene<'a> {
     /// Share of wall time in which its quota held a party.
     pub(crate) fn throttled(&self, party: &str) -> Option<(f64, Seen)> {
         let seen = self.at_high(Signal::CgroupThrottledMs, party)?;
-        Some((attribution::stall::throttled_share(&self.view, self.high, party)?, seen))
+        Some((
+            attribution::stall::throttled_share(&self.view, self.high, party)?,
+            seen,
+        ))
     }
 
     /// Statements of an experiment by their time, the greatest first.
@@ -252,7 +257,11 @@ pub(crate) fn said(words: String, seen: impl IntoIterator<Item = Seen>) -> Said 
 /// Yes if it is so.
 pub(crate) fn answer(is_so: bool, words: String, seen: impl IntoIterator<Item = Seen>) -> Answer {
     let said = said(words, seen);
-    if is_so { Answer::Yes(said) } else { Answer::No(said) }
+    if is_so {
+        Answer::Yes(said)
+    } else {
+        Answer::No(said)
+    }
 }
 
 /// Nothing was read that could tell.

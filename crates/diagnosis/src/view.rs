@@ -185,7 +185,12 @@ impl<'a> View<'a> {
     }
 
     /// By round.
-    pub(crate) fn rounds(&self, experiment: &str, signal: Signal, subject: &str) -> Option<&BTreeMap<u32, f64>> {
+    pub(crate) fn rounds(
+        &self,
+        experiment: &str,
+        signal: Signal,
+        subject: &str,
+    ) -> Option<&BTreeMap<u32, f64>> {
         self.values.get(experiment)?.get(&signal)?.get(subject)
     }
 
@@ -202,7 +207,10 @@ impl<'a> View<'a> {
                 subject: subject.to_owned(),
                 value,
                 rounds: u32::try_from(rounds.len()).unwrap_or(u32::MAX),
-                note: self.note(experiment, signal, subject).unwrap_or_default().to_owned(),
+                note: self
+                    .note(experiment, signal, subject)
+                    .unwrap_or_default()
+                    .to_owned(),
             },
         })
     }
@@ -225,7 +233,11 @@ impl<'a> View<'a> {
 
     /// All subjects of a signal in one experiment, the greatest value first.
     pub(crate) fn subjects(&self, experiment: &str, signal: Signal) -> Vec<(&'a str, Seen)> {
-        let Some(subjects) = self.values.get(experiment).and_then(|signals| signals.get(&signal)) else {
+        let Some(subjects) = self
+            .values
+            .get(experiment)
+            .and_then(|signals| signals.get(&signal))
+        else {
             return Vec::new();
         };
         let mut found: Vec<(&'a str, Seen)> = subjects
@@ -270,7 +282,11 @@ impl<'a> View<'a> {
     pub(crate) fn worst(&self, signal: Signal, subject: &str) -> Option<Seen> {
         self.natural()
             .filter_map(|experiment| self.at(experiment, signal, subject))
-            .max_by(|a, b| a.value.total_cmp(&b.value).then(b.cite.experiment.cmp(&a.cite.experiment)))
+            .max_by(|a, b| {
+                a.value
+                    .total_cmp(&b.value)
+                    .then(b.cite.experiment.cmp(&a.cite.experiment))
+            })
     }
 
     /// Mean latency of good answers.
@@ -310,7 +326,11 @@ impl<'a> View<'a> {
         let requests = self
             .value(experiment, Signal::ClientRequests, "")
             .unwrap_or(ok + errors);
-        if requests > 0.0 { (errors / requests).clamp(0.0, 1.0) } else { 0.0 }
+        if requests > 0.0 {
+            (errors / requests).clamp(0.0, 1.0)
+        } else {
+            0.0
+        }
     }
 
     /// Whether a source could be read, by anybody.

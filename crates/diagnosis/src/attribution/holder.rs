@@ -125,18 +125,25 @@ pub(crate) fn follow(attribution: &Attribution) -> Vec<Cause> {
         })
         .collect();
     // Outside in: who waits for a connection waits for the server, which may itself wait for the pool.
-    let inside_server = |part: Part| !matches!(part, Part::Queued | Part::StreamWait | Part::Connect | Part::Tls);
+    let inside_server =
+        |part: Part| !matches!(part, Part::Queued | Part::StreamWait | Part::Connect | Part::Tls);
     let server = attribution
         .rows
         .iter()
         .filter(|row| inside_server(row.part))
-        .fold((0.0, 0.0), |(low, high), row| (low + row.low_ms, high + row.high_ms));
+        .fold((0.0, 0.0), |(low, high), row| {
+            (low + row.low_ms, high + row.high_ms)
+        });
     for part in [Part::Queued, Part::StreamWait] {
         pass_on(&mut causes, part, grown(server.0, server.1), inside_server);
     }
     follow_pool(attribution, &mut causes);
     for cause in &mut causes {
-        cause.share = if growth.abs() > 1e-9 { cause.growth_ms / growth } else { 0.0 };
+        cause.share = if growth.abs() > 1e-9 {
+            cause.growth_ms / growth
+        } else {
+            0.0
+        };
     }
     causes.retain(|cause| cause.growth_ms.abs() > 1e-9);
     causes.sort_by(|a, b| {

@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{attribution::Parts, signal::Signal, view::View};
 
 /// A part of latency.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
     /// The client waits for a free connection.
@@ -228,9 +226,8 @@ pub(crate) fn side_ms(view: &View<'_>, experiment: &str) -> Option<f64> {
         let sum: f64 = statements.iter().map(|(_, seen)| seen.value).sum();
         return Some(sum / view.answers(experiment)?);
     }
-    sampled_ms(view, experiment).or_else(|| {
-        Some(view.value(experiment, Signal::PgActiveTimeMs, "")? / view.answers(experiment)?)
-    })
+    sampled_ms(view, experiment)
+        .or_else(|| Some(view.value(experiment, Signal::PgActiveTimeMs, "")? / view.answers(experiment)?))
 }
 
 /// Database time a request by Little's law over the samples.

@@ -30,11 +30,10 @@ pub(crate) fn stalls(view: &View<'_>, experiment: &str) -> Vec<Stall> {
         .flat_map(|party| {
             let throttled = throttled_share(view, experiment, party).map(|share| (Part::Throttled, share));
             let waiting = delay_share(view, experiment, party).map(|share| (Part::WaitingForCpu, share));
-            [throttled, waiting].into_iter().flatten().map(|(part, share)| Stall {
-                party,
-                part,
-                share,
-            })
+            [throttled, waiting]
+                .into_iter()
+                .flatten()
+                .map(|(part, share)| Stall { party, part, share })
         })
         .filter(|stall| stall.share >= SHARE_MIN)
         .collect();
@@ -93,7 +92,13 @@ fn rows_of(party: &str) -> &'static [Part] {
         ],
         "database" => &[Part::DatabaseGap, Part::DatabaseByServer, Part::Server],
         "proxy" => &[Part::Between, Part::Server],
-        _ => &[Part::Between, Part::Server, Part::Transfer, Part::Queued, Part::StreamWait],
+        _ => &[
+            Part::Between,
+            Part::Server,
+            Part::Transfer,
+            Part::Queued,
+            Part::StreamWait,
+        ],
     }
 }
 
@@ -111,9 +116,7 @@ pub(crate) fn resolve(view: &View<'_>, experiment: &str, latency_ms: f64, parts:
             }
         }
         if moved > 0.0 {
-            *parts
-                .entry((stall.part, stall.party.to_owned()))
-                .or_insert(0.0) += moved;
+            *parts.entry((stall.part, stall.party.to_owned())).or_insert(0.0) += moved;
         }
     }
 }

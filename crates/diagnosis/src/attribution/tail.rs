@@ -26,7 +26,11 @@ pub(crate) fn attribute(view: &View<'_>) -> Option<Attribution> {
         .map(|key| {
             let low = before.get(&key).copied().unwrap_or(0.0);
             let high = after.get(&key).copied().unwrap_or(0.0);
-            let share = if growth.abs() > 1e-9 { (high - low) / growth } else { 0.0 };
+            let share = if growth.abs() > 1e-9 {
+                (high - low) / growth
+            } else {
+                0.0
+            };
             Row {
                 part: key.0,
                 subject: key.1,

@@ -129,9 +129,9 @@ fn words(
 
 fn ratio(pairs: &[(f64, f64)], seed: u64) -> Option<Interval> {
     bootstrap_pairs(pairs, seed, |pairs| {
-        let (before, after) = pairs
-            .iter()
-            .fold((0.0, 0.0), |(before, after), pair| (before + pair.0, after + pair.1));
+        let (before, after) = pairs.iter().fold((0.0, 0.0), |(before, after), pair| {
+            (before + pair.0, after + pair.1)
+        });
         (before > 0.0).then(|| after / before)
     })
 }
@@ -149,7 +149,8 @@ fn pairs(view: &View<'_>, counter: &str, measure: &Measure) -> Vec<(f64, f64)> {
             | Purpose::Hold
             | Purpose::OpenLoop => false,
         });
-        arms.flat_map(|experiment| by_round(view, &experiment.id, measure)).collect()
+        arms.flat_map(|experiment| by_round(view, &experiment.id, measure))
+            .collect()
     };
     let after = values(Arm::After);
     values(Arm::Before)

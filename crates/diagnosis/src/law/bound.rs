@@ -2,9 +2,11 @@
 
 /// Least squares through the origin.
 pub(crate) fn slope(means: &[(f64, f64)]) -> Option<f64> {
-    let (products, squares) = means.iter().fold((0.0, 0.0), |(products, squares), (users, rate)| {
-        (products + users * rate, squares + users * users)
-    });
+    let (products, squares) = means
+        .iter()
+        .fold((0.0, 0.0), |(products, squares), (users, rate)| {
+            (products + users * rate, squares + users * users)
+        });
     let slope = products / squares;
     (slope.is_finite() && slope > 0.0).then_some(slope)
 }

@@ -34,7 +34,10 @@ fn retrograde_throughput_is_coherency_loss() {
     let kappa = curve.kappa.unwrap();
     assert!(kappa.includes(0.001), "{kappa:?}");
     let fit = usl::fit(&means(&points(|users| truth.rate(users)))).unwrap();
-    assert!((fit.sigma - 0.03).abs() < 1e-4 && (fit.kappa - 0.001).abs() < 1e-5, "{fit:?}");
+    assert!(
+        (fit.sigma - 0.03).abs() < 1e-4 && (fit.kappa - 0.001).abs() < 1e-5,
+        "{fit:?}"
+    );
 }
 
 #[test]

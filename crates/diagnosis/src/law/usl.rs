@@ -73,7 +73,11 @@ fn descend(means: &[(f64, f64)], (mut sigma, mut kappa): (f64, f64)) -> (f64, Us
     for _ in 0..STEPS_MAX {
         let nudge = 1e-6;
         let by_sigma = slopes(&residuals, &solve(means, sigma + nudge, kappa).1, nudge);
-        let by_kappa = slopes(&residuals, &solve(means, sigma, kappa + nudge * 0.1).1, nudge * 0.1);
+        let by_kappa = slopes(
+            &residuals,
+            &solve(means, sigma, kappa + nudge * 0.1).1,
+            nudge * 0.1,
+        );
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let (ss, kk, sk) = (
             dot(&by_sigma, &by_sigma) * (1.0 + damping),
@@ -131,7 +135,11 @@ pub(crate) fn kappa(points: &Points, seed: u64) -> Option<Interval> {
         drawn.extend(fit(&means).map(|usl| usl.kappa));
     }
     drawn.sort_by(f64::total_cmp);
-    let at = |share: f64| drawn.get((share * drawn.len().saturating_sub(1) as f64) as usize).copied();
+    let at = |share: f64| {
+        drawn
+            .get((share * drawn.len().saturating_sub(1) as f64) as usize)
+            .copied()
+    };
     Some(Interval {
         low: at(0.05)?.min(mid),
         mid,

@@ -1,11 +1,6 @@
 //! The resources that can run out: how busy each was at each step, and how much of it there is.
 
-use crate::{
-    bottleneck::Bottleneck,
-    predict::LimitBasis,
-    signal::Signal,
-    view::View,
-};
+use crate::{bottleneck::Bottleneck, predict::LimitBasis, signal::Signal, view::View};
 
 /// Something that can run out.
 pub(crate) struct Resource {
@@ -99,8 +94,14 @@ fn slots(view: &View<'_>) -> Vec<Resource> {
             basis: LimitBasis::Configured,
         })
     };
-    let pool = counted(Bottleneck::D1, "the connection pool", Signal::AppPoolInUse, Signal::AppPoolMax, "")
-        .map(|resource| with_hold(view, resource));
+    let pool = counted(
+        Bottleneck::D1,
+        "the connection pool",
+        Signal::AppPoolInUse,
+        Signal::AppPoolMax,
+        "",
+    )
+    .map(|resource| with_hold(view, resource));
     let found = [
         pool,
         counted(
@@ -182,7 +183,9 @@ fn processors(view: &View<'_>) -> Vec<Resource> {
     found.push(Resource {
         name: "the server's busiest thread".to_owned(),
         bottleneck: Bottleneck::S2,
-        points: points(view, |step| view.value(step, Signal::ProcessBusiestShare, "server")),
+        points: points(view, |step| {
+            view.value(step, Signal::ProcessBusiestShare, "server")
+        }),
         available: 1.0,
         usable_share: OF_A_CPU,
         basis: LimitBasis::Assumed,
@@ -197,7 +200,9 @@ fn pipes(view: &View<'_>) -> Vec<Resource> {
     let mut found = vec![Resource {
         name: "the database's disk".to_owned(),
         bottleneck: Bottleneck::D10,
-        points: points(view, |step| view.value(step, Signal::HostDiskBusyShare, "database")),
+        points: points(view, |step| {
+            view.value(step, Signal::HostDiskBusyShare, "database")
+        }),
         available: 1.0,
         usable_share: OF_A_CPU,
         basis: LimitBasis::Assumed,
@@ -219,7 +224,9 @@ fn pipes(view: &View<'_>) -> Vec<Resource> {
         found.push(Resource {
             name: "ephemeral ports of the proxy".to_owned(),
             bottleneck: Bottleneck::P5,
-            points: points(view, |step| per_second(step, Signal::ProxyUpstreamConnections, "")),
+            points: points(view, |step| {
+                per_second(step, Signal::ProxyUpstreamConnections, "")
+            }),
             available: ports.value / TIME_WAIT_MS * 1000.0,
             usable_share: ALL_OF_IT,
             basis: LimitBasis::Configured,

@@ -37,7 +37,10 @@ fn direct(scene: &Scene<'_>) -> Answer {
     let latency = scene.view.latency(scene.high).unwrap_or(f64::INFINITY);
     answer(
         seen.value >= 0.25 * latency,
-        format!("requests wait {:.1} ms of {latency:.1} ms for a free connection", seen.value),
+        format!(
+            "requests wait {:.1} ms of {latency:.1} ms for a free connection",
+            seen.value
+        ),
         [seen],
     )
 }
@@ -47,8 +50,16 @@ fn is_http1(scene: &Scene<'_>) -> Answer {
         .load()
         .and_then(|load| load.protocol.as_deref())
         .is_some_and(|protocol| protocol == "HTTP/2");
-    let words = if is_http2 { "HTTP/2 was spoken" } else { "one request at a time on each connection" };
-    answer(!is_http2, words.to_owned(), scene.at_high(Signal::ClientQueuedMs, ""))
+    let words = if is_http2 {
+        "HTTP/2 was spoken"
+    } else {
+        "one request at a time on each connection"
+    };
+    answer(
+        !is_http2,
+        words.to_owned(),
+        scene.at_high(Signal::ClientQueuedMs, ""),
+    )
 }
 
 fn connections(scene: &Scene<'_>) -> Option<u32> {
@@ -61,7 +72,10 @@ fn in_flight_is_connections(scene: &Scene<'_>) -> Answer {
             let connections = f64::from(connections);
             answer(
                 seen.value >= connections * 0.5 && seen.value <= connections * 1.1,
-                format!("{:.1} requests are in the server, of {connections} connections", seen.value),
+                format!(
+                    "{:.1} requests are in the server, of {connections} connections",
+                    seen.value
+                ),
                 [seen],
             )
         }
@@ -73,7 +87,10 @@ fn more_in_flight_than_connections(scene: &Scene<'_>) -> Answer {
     match (scene.at_high(Signal::AppInFlight, ""), connections(scene)) {
         (Some(seen), Some(connections)) => answer(
             seen.value > f64::from(connections) * 1.3 + 1.0,
-            format!("{:.1} requests are in the server, more than {connections} connections", seen.value),
+            format!(
+                "{:.1} requests are in the server, more than {connections} connections",
+                seen.value
+            ),
             [seen],
         ),
         _ => unseen(Source::Metrics, ""),

@@ -33,7 +33,10 @@ fn direct(scene: &Scene<'_>) -> Answer {
     let latency = scene.view.latency(scene.high).unwrap_or(f64::INFINITY);
     answer(
         seen.value >= 0.2 * latency,
-        format!("requests wait {:.1} ms of {latency:.1} ms for a database connection", seen.value),
+        format!(
+            "requests wait {:.1} ms of {latency:.1} ms for a database connection",
+            seen.value
+        ),
         [seen],
     )
 }
@@ -53,7 +56,10 @@ fn holders_are_active(scene: &Scene<'_>) -> Answer {
     ];
     answer(
         idle < 0.5,
-        format!("of the time that connections are held, {:.0} % is idle in transaction", idle * 100.0),
+        format!(
+            "of the time that connections are held, {:.0} % is idle in transaction",
+            idle * 100.0
+        ),
         seen.into_iter().flatten(),
     )
 }
@@ -73,7 +79,11 @@ fn all_in_use(scene: &Scene<'_>) -> Answer {
 }
 
 fn hold_is_unchanged(scene: &Scene<'_>) -> Answer {
-    match scene.attribution.as_ref().and_then(|attribution| attribution.hold_ms) {
+    match scene
+        .attribution
+        .as_ref()
+        .and_then(|attribution| attribution.hold_ms)
+    {
         Some((low, high)) => answer(
             high <= low * 1.2,
             format!("a connection is held {low:.1} ms at low load and {high:.1} ms at high load"),
@@ -134,7 +144,9 @@ fn counters(scene: &Scene<'_>) -> Vec<CounterExperiment> {
             base: scene.high,
             measure: Measure::Rate,
             predicted: longer(hold, added),
-            words: format!("{added:.1} ms more in the path to the database lengthen each hold of {hold:.1} ms."),
+            words: format!(
+                "{added:.1} ms more in the path to the database lengthen each hold of {hold:.1} ms."
+            ),
         };
         counters.push(delay.counter(None));
     }

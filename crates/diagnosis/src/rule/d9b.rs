@@ -42,7 +42,10 @@ pub(super) fn throttled(scene: &Scene<'_>, party: &'static str) -> Answer {
     match scene.throttled(party) {
         Some((share, seen)) => answer(
             share >= THROTTLED_MIN,
-            format!("its quota held the {party} for {:.1} % of the time", share * 100.0),
+            format!(
+                "its quota held the {party} for {:.1} % of the time",
+                share * 100.0
+            ),
             [seen],
         ),
         None => unseen(Source::Cgroup, party),
@@ -50,10 +53,16 @@ pub(super) fn throttled(scene: &Scene<'_>, party: &'static str) -> Answer {
 }
 
 fn gap_grew(scene: &Scene<'_>) -> Answer {
-    match (scene.at_low(Signal::AppDbMs, ""), scene.at_high(Signal::AppDbMs, "")) {
+    match (
+        scene.at_low(Signal::AppDbMs, ""),
+        scene.at_high(Signal::AppDbMs, ""),
+    ) {
         (Some(low), Some(high)) => answer(
             high.value > low.value * 1.3,
-            format!("database time went from {:.1} to {:.1} ms by the server's count", low.value, high.value),
+            format!(
+                "database time went from {:.1} to {:.1} ms by the server's count",
+                low.value, high.value
+            ),
             [low, high],
         ),
         _ => unseen(Source::Metrics, ""),
@@ -62,7 +71,11 @@ fn gap_grew(scene: &Scene<'_>) -> Answer {
 
 fn statements_are_blind(scene: &Scene<'_>) -> Answer {
     let side = |step: &str| crate::attribution::part::side_ms(&scene.view, step);
-    match (side(scene.low), side(scene.high), scene.at_high(Signal::AppDbMs, "")) {
+    match (
+        side(scene.low),
+        side(scene.high),
+        scene.at_high(Signal::AppDbMs, ""),
+    ) {
         (Some(low), Some(high), Some(by_server)) => answer(
             high < by_server.value * 0.5,
             format!(
@@ -114,6 +127,9 @@ pub(super) fn quota(scene: &Scene<'_>, party: &str) -> Vec<String> {
     vec![
         format!("echo '{micros:.0} 100000' > cpu.max                 # cgroup v2"),
         format!("echo {micros:.0} > cpu.cfs_quota_us                # cgroup v1"),
-        format!("resources.limits.cpu: {:.0}m                       # Kubernetes", quota.value * 2000.0),
+        format!(
+            "resources.limits.cpu: {:.0}m                       # Kubernetes",
+            quota.value * 2000.0
+        ),
     ]
 }

@@ -22,7 +22,8 @@ pub(crate) fn verdict(scene: &Scene<'_>) -> Verdict {
     let limits = limits(scene, &judgement);
     let steps = steps(&scene.view);
     let leading = judgement.findings.first().cloned();
-    let is_none = leading.is_none() && !scene.is_troubled && scene.attribution.is_some() && scene.cliff().is_none();
+    let is_none =
+        leading.is_none() && !scene.is_troubled && scene.attribution.is_some() && scene.cliff().is_none();
     let (bottleneck, grade) = match &leading {
         Some(finding) => (Some(finding.bottleneck), finding.grade),
         None if is_none => (Some(Bottleneck::X0), Grade::Strong),
@@ -104,7 +105,8 @@ fn healthy(scene: &Scene<'_>, limits: &[Limit]) -> String {
 
 fn not_found(scene: &Scene<'_>, judgement: &Judgement) -> String {
     let Some(attribution) = &scene.attribution else {
-        return "Not found: there are not two loads to compare, and no failures that tell of a limit.".to_owned();
+        return "Not found: there are not two loads to compare, and no failures that tell of a limit."
+            .to_owned();
     };
     let unexplained = attribution.share(|part, _| {
         matches!(
@@ -117,16 +119,15 @@ fn not_found(scene: &Scene<'_>, judgement: &Judgement) -> String {
                 | Part::DatabaseByServer
         )
     });
-    let signals = judgement
-        .unseen
-        .iter()
-        .map(|unseen| unseen.source.words())
-        .fold(Vec::new(), |mut known: Vec<&str>, words| {
+    let signals = judgement.unseen.iter().map(|unseen| unseen.source.words()).fold(
+        Vec::new(),
+        |mut known: Vec<&str>, words| {
             if !known.contains(&words) {
                 known.push(words);
             }
             known
-        });
+        },
+    );
     let would_need = if signals.is_empty() {
         String::new()
     } else {

@@ -1,0 +1,150 @@
+//! D2: one statement takes most of the database's time.
+
+use crate::{
+    bottleneck::Bottleneck,
+    counter::{Class, CounterExperiment, Factor, Measure},
+    rule::clue::{statement_claim, waits},
+    rule::{Direct, Rank, Rule, between, more_connections},
+    scene::{Answer, Claim, Scene, Statement, answer, unseen},
+    signal::Signal,
+    source::Source,
+};
+
+pub(super) const RULE: Rule = Rule {
+    bottleneck: Bottleneck::D2,
+    rank: Rank::Ordinary,
+    proof: "By pg_stat_statements one statement has more than half of the time and more than three times the second, and it is on the path of most requests.",
+    confused: "A resource that is short: there all statements take longer. D8: there it is called many times, each call fast.",
+    experiment: "A route without the statement: its share goes.",
+    advice: "Rewrite the statement, or keep its answer. Its plan says where the time goes.",
+    claim,
+    direct,
+    must: &[],
+    supports: &[],
+    refutes: &[all_slower, called_many_times, waits_for_locks],
+    counters,
+    exact,
+};
+
+fn claim(scene: &Scene<'_>) -> Option<Claim> {
+    let top = top(scene)?;
+    timeouts(scene, &top).or_else(|| statement_claim(scene, top.query))
+}
+
+/// Where every request times out there is no latency to attribute: the statement takes as long as a failure.
+fn timeouts(scene: &Scene<'_>, top: &Statement<'_>) -> Option<Claim> {
+    let claim = scene.errors(&[
+        (Signal::ClientStatus, "504"),
+        (Signal::ClientTimeouts, ""),
+        (Signal::ProxyTimeouts, ""),
+    ])?;
+    let failed = scene.view.value(scene.cliff()?, Signal::ClientErrorMs, "")?;
+    (top.mean_ms >= 0.8 * failed).then_some(claim)
+}
+
+fn top<'a>(scene: &Scene<'a>) -> Option<Statement<'a>> {
+    let step = scene
+        .cliff()
+        .filter(|cliff| !scene.statements(cliff).is_empty())
+        .unwrap_or(scene.high);
+    scene.statements(step).into_iter().next()
+}
+
+const SHARE_MIN: f64 = 0.5;
+const OVER_SECOND_MIN: f64 = 3.0;
+
+fn direct(scene: &Scene<'_>) -> Answer {
+    let step = scene
+        .cliff()
+        .filter(|cliff| !scene.statements(cliff).is_empty())
+        .unwrap_or(scene.high);
+    let statements = scene.statements(step);
+    match statements.as_slice() {
+        [] => unseen(Source::Statements, ""),
+        // With one statement in all there is nothing that it dominates.
+        [only] => answer(
+            false,
+            "one statement is all that requests ask".to_owned(),
+            [only.seen.clone()],
+        ),
+        [first, second, ..] => answer(
+            first.share > SHARE_MIN
+                && first.share > OVER_SECOND_MIN * second.share
+                && first.mean_ms >= 2.0 * second.mean_ms,
+            format!(
+                "one statement has {:.0} % of the database's time at {:.1} ms a call, the next one {:.0} %",
+                first.share * 100.0,
+                first.mean_ms,
+                second.share * 100.0
+            ),
+            [first.seen.clone(), second.seen.clone()],
+        ),
+    }
+}
+
+fn all_slower(scene: &Scene<'_>) -> Answer {
+    let before = scene.statements(scene.low);
+    let after = scene.statements(scene.high);
+    let others: Vec<f64> = after
+        .iter()
+        .skip(1)
+        .filter_map(|after| {
+            let before = before.iter().find(|before| before.query == after.query)?;
+            (before.mean_ms > 0.0).then(|| after.mean_ms / before.mean_ms)
+        })
+        .collect();
+    let Some(first) = after.first().filter(|_| !others.is_empty()) else {
+        return unseen(Source::Statements, "");
+    };
+    let least = others.iter().copied().fold(f64::INFINITY, f64::min);
+    answer(
+        least >= 1.5,
+        format!("all other statements take at least {least:.1} times as long too"),
+        [first.seen.clone()],
+    )
+}
+
+fn called_many_times(scene: &Scene<'_>) -> Answer {
+    match scene.statements(scene.high).into_iter().next() {
+        Some(first) => answer(
+            first.calls_each >= 10.0 && first.mean_ms < 5.0,
+            format!(
+                "it is called {:.0} times a request, {:.1} ms each",
+                first.calls_each, first.mean_ms
+            ),
+            [first.seen],
+        ),
+        None => unseen(Source::Statements, ""),
+    }
+}
+
+fn waits_for_locks(scene: &Scene<'_>) -> Answer {
+    waits(scene, |wait| wait.starts_with("Lock/"), 0.4, "wait for locks")
+}
+
+fn counters(scene: &Scene<'_>) -> Vec<CounterExperiment> {
+    let direct = Direct {
+        id: "D2-without",
+        bottleneck: Bottleneck::D2,
+        class: Class::Reconfigure,
+        factor: Factor::LeaveOut {
+            what: "statement".to_owned(),
+        },
+        base: scene.high,
+        measure: Measure::Latency,
+        predicted: between(0.02, 0.3, 0.7),
+        words: "Without the statement.".to_owned(),
+    };
+    vec![
+        direct.counter(None),
+        more_connections(scene, "D2-connections", Bottleneck::D2),
+    ]
+}
+
+fn exact(scene: &Scene<'_>) -> Vec<String> {
+    top(scene)
+        .and_then(|top| scene.view.note(scene.high, Signal::PgStatementMs, top.query))
+        .map(|sql| format!("EXPLAIN (ANALYZE, BUFFERS) {sql}"))
+        .into_iter()
+        .collect()
+}
