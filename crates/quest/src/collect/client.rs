@@ -15,7 +15,6 @@ pub(super) fn observe(collector: &mut Collector<'_>, experiment: &Experiment, ou
     let totals = &summary.totals;
     collector.value(Signal::ClientRequests, "", tally.all as f64);
     collector.value(Signal::ClientOk, "", tally.ok as f64);
-    // A request sent again after GOAWAY is lost to a client that does not do so; it is told apart below.
     collector.value(Signal::ClientErrors, "", tally.failed as f64);
     if tally.failed > 0 {
         collector.value(Signal::ClientErrorMs, "", tally.failed_ms / tally.failed as f64);
@@ -58,6 +57,8 @@ pub(super) fn observe(collector: &mut Collector<'_>, experiment: &Experiment, ou
         "",
         lost(&[Lost::ConnectionReset, Lost::StreamReset, Lost::Closed]),
     );
+    let resent: u64 = totals.resent.values().sum();
+    collector.value(Signal::ClientResent, "", resent as f64);
     for (reason, count) in &summary.connect_failures {
         collector.value(Signal::ClientConnectFailures, reason_name(reason), *count as f64);
     }
