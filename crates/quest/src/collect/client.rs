@@ -119,7 +119,8 @@ fn goaways(collector: &mut Collector<'_>, experiment: &Experiment, outcomes: &Ou
             | Closing::Bare
             | Closing::Reset
             | Closing::Malformed
-            | Closing::Timeout => continue,
+            | Closing::Timeout
+            | Closing::Idle => continue,
         };
         collector.value(Signal::ClientGoAways, &code.to_string(), counted.connections as f64);
     }
