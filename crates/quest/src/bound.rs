@@ -62,13 +62,19 @@ impl FromStr for Bound {
             return Ok(Bound::WorseThan(file.to_owned()));
         }
         for (operator, is_equal) in [("!=", false), ("=", true)] {
-            if let Some(id) = text.strip_prefix("bottleneck").and_then(|rest| rest.strip_prefix(operator)) {
-                let id = Bottleneck::of(id).ok_or_else(|| format!("`{id}` is no id of the catalogue, such as X0"))?;
+            if let Some(id) = text
+                .strip_prefix("bottleneck")
+                .and_then(|rest| rest.strip_prefix(operator))
+            {
+                let id = Bottleneck::of(id)
+                    .ok_or_else(|| format!("`{id}` is no id of the catalogue, such as X0"))?;
                 return Ok(Bound::Bottleneck { id, is_equal });
             }
         }
         let wrong = || {
-            format!("`{text}` is none of: p50>TIME, p99>TIME, mean>TIME, errors>N, rate<N, bottleneck!=ID, bottleneck=ID, worse-than=FILE")
+            format!(
+                "`{text}` is none of: p50>TIME, p99>TIME, mean>TIME, errors>N, rate<N, bottleneck!=ID, bottleneck=ID, worse-than=FILE"
+            )
         };
         let at = text.find(['>', '<']).ok_or_else(wrong)?;
         let measure = match &text[..at] {
@@ -79,7 +85,11 @@ impl FromStr for Bound {
             "errors" => Measure::Errors,
             _ => return Err(wrong()),
         };
-        let relation = if text[at..].starts_with('>') { Relation::More } else { Relation::Less };
+        let relation = if text[at..].starts_with('>') {
+            Relation::More
+        } else {
+            Relation::Less
+        };
         let number = text[at + 1..].trim();
         let limit = match measure {
             Measure::P50 | Measure::P99 | Measure::Mean => milliseconds(number),
@@ -164,7 +174,11 @@ fn number(measure: Measure, evidence: &Evidence, verdict: &Verdict) -> Option<f6
                 .collect();
             (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
         }
-        Measure::Rate => verdict.steps.iter().map(|step| step.rate.mid).max_by(f64::total_cmp),
+        Measure::Rate => verdict
+            .steps
+            .iter()
+            .map(|step| step.rate.mid)
+            .max_by(f64::total_cmp),
         Measure::Errors => Some(of(Signal::ClientErrors).iter().map(|(_, errors)| errors).sum()),
     }
 }

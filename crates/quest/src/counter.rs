@@ -38,7 +38,9 @@ pub(crate) fn run(quest: &mut Quest<'_>) -> Result<(), Error> {
         let next = proposed
             .into_iter()
             .find_map(|counter| Some((pair(quest, &counter)?, counter)));
-        let Some((pair, counter)) = next else { return Ok(()) };
+        let Some((pair, counter)) = next else {
+            return Ok(());
+        };
         let rounds = u32::try_from(PAIRS_MIN).unwrap_or(u32::MAX) * 2;
         let round = (quest.left() / rounds).min(quest.round_span);
         if round < ROUND_MIN {
@@ -65,7 +67,10 @@ impl Experiment {
             Drive::Rate(rate, _) => Drive::Rate(rate, span),
             Drive::Burst(requests) => Drive::Burst(requests),
         };
-        Experiment { drive, ..self.clone() }
+        Experiment {
+            drive,
+            ..self.clone()
+        }
     }
 }
 
@@ -112,13 +117,19 @@ fn pair(quest: &Quest<'_>, counter: &CounterExperiment) -> Option<Pair> {
             after.streams = *to;
         }
         Factor::Protocol { to, .. } => {
-            let protocol = if to.contains('2') { Protocol::Http2 } else { Protocol::Http1 };
+            let protocol = if to.contains('2') {
+                Protocol::Http2
+            } else {
+                Protocol::Http1
+            };
             if !quest.speaks(protocol) {
                 return None;
             }
             after.protocol = protocol;
             if protocol == Protocol::Http2 {
-                after.streams = (base.clients * base.streams).max(quest.config.bounds.burst).min(most);
+                after.streams = (base.clients * base.streams)
+                    .max(quest.config.bounds.burst)
+                    .min(most);
                 after.clients = 1;
             } else {
                 after.streams = 1;

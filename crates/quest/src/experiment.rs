@@ -9,14 +9,14 @@ use std::{
 
 use diagnosis::experiment::Purpose;
 use load::{
-    arrivals::Arrivals, config::Protocol, ending::Ending, outcome::Outcome, sample::Sample, scenario::Scenario,
-    summary::Summary, watch::Watch,
+    arrivals::Arrivals, config::Protocol, ending::Ending, outcome::Outcome, sample::Sample,
+    scenario::Scenario, summary::Summary, watch::Watch,
 };
 
 use crate::{
     config::{Bounds, Config},
     error::Error,
-    observer::{Window, Watcher},
+    observer::{Watcher, Window},
 };
 
 /// Chunks of samples that wait to be counted.
@@ -24,6 +24,9 @@ const CHUNKS_MAX: usize = 64;
 
 /// How often a run is looked at.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// With nothing in flight for so long, nobody is there.
+const SILENCE_MAX: Duration = Duration::from_secs(3);
 
 /// Requests before their failures stop a run.
 const JUDGED_MIN: u64 = 40;
@@ -90,6 +93,8 @@ pub(crate) enum Stop {
     Errors,
     /// Too many requests a second.
     Rate,
+    /// Nothing was under way any more, and nothing came.
+    Silence,
     /// The user asked for it.
     User,
 }
@@ -119,6 +124,8 @@ pub(crate) struct Tally {
     pub piles: BTreeMap<u32, u64>,
     /// All that ended.
     pub all: u64,
+    /// From the first wish to send to the last end, in nanoseconds from the beginning of the run.
+    pub span_ns: Option<(u64, u64)>,
     /// Latencies of good answers in microseconds, for percentiles: every one up to a limit, then every second and so on.
     latencies_us: Vec<u32>,
     stride: u64,
@@ -133,8 +140,17 @@ impl Tally {
         let mut sorted = self.latencies_us.clone();
         sorted.sort_unstable();
         let last = sorted.len().checked_sub(1)?;
-        let at = ((sorted.len() as f64 * share).ceil() as usize).saturating_sub(1).min(last);
+        let at = ((sorted.len() as f64 * share).ceil() as usize)
+            .saturating_sub(1)
+            .min(last);
         Some(f64::from(sorted[at]) / 1e3)
+    }
+
+    /// How long requests were asked for and answered. A connection that is made anew is part of it, a server that is
+    /// gone is not.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.span_ns
+            .map_or(0.0, |(first, last)| last.saturating_sub(first) as f64 / 1e9)
     }
 
     fn add(&mut self, sample: &Sample, from: u64) {
@@ -144,6 +160,8 @@ impl Tally {
         let ms = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e6;
         let latency = ms(sample.scheduled_ns, sample.done_ns);
         self.all += 1;
+        let (first, last) = self.span_ns.unwrap_or((sample.scheduled_ns, sample.done_ns));
+        self.span_ns = Some((first.min(sample.scheduled_ns), last.max(sample.done_ns)));
         let of_status = self.statuses.entry(sample.status).or_default();
         of_status.0 += 1;
         of_status.1 += ms(sample.sent_ns, sample.done_ns);
@@ -173,7 +191,8 @@ impl Tally {
     fn keep(&mut self, latency_ms: f64) {
         self.stride = self.stride.max(1);
         if self.ok.is_multiple_of(self.stride) {
-            self.latencies_us.push((latency_ms * 1e3).clamp(0.0, f64::from(u32::MAX)) as u32);
+            self.latencies_us
+                .push((latency_ms * 1e3).clamp(0.0, f64::from(u32::MAX)) as u32);
         }
         if self.latencies_us.len() >= LATENCIES_MAX {
             let mut at = 0;
@@ -224,6 +243,7 @@ pub(crate) fn run(
         let mut has_begun = is_burst;
         let mut has_ended = false;
         let mut before = (Instant::now(), 0);
+        let mut progress = (Instant::now(), 0);
         while !running.is_finished() {
             if !has_begun && began.elapsed() >= warm_up {
                 begin(watchers);
@@ -240,6 +260,13 @@ pub(crate) fn run(
             }
             if stopped.is_none() {
                 stopped = breach(&glance, &mut before, &config.bounds);
+                let all = glance.ok + glance.failed;
+                if all != progress.1 || glance.in_flight > 0 {
+                    progress = (Instant::now(), all);
+                } else if progress.0.elapsed() >= SILENCE_MAX {
+                    // The generator waits for a server that was there; we do not, and find out whether it is dead.
+                    stopped = Some(Stop::Silence);
+                }
                 if interrupt.is_stopped() {
                     stopped = Some(Stop::User);
                 }
@@ -299,7 +326,12 @@ fn drive(drive: Drive) -> Result<(Arrivals, Ending, Duration, Duration), Error> 
         Drive::Rate(rate, span) => {
             let warm_up = warm_up(span);
             let ending = Ending::within(span - warm_up, warm_up).map_err(Error::Load)?;
-            (Arrivals::rate(rate).map_err(Error::Load)?, ending, warm_up, span - warm_up)
+            (
+                Arrivals::rate(rate).map_err(Error::Load)?,
+                ending,
+                warm_up,
+                span - warm_up,
+            )
         }
     })
 }

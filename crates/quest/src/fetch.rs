@@ -123,14 +123,23 @@ async fn ask(
     let headers = answer
         .headers()
         .iter()
-        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .map(|(name, value)| {
+            (
+                name.to_string(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
         .collect();
     let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX)
         .collect()
         .await
         .map_err(|error| error.to_string())?
         .to_bytes();
-    let answer = Answer { status, headers, body };
+    let answer = Answer {
+        status,
+        headers,
+        body,
+    };
     // A connection that is about to be closed says so by not becoming ready.
     let kept = sender.ready().await.is_ok().then_some(sender);
     Ok((answer, kept))

@@ -78,7 +78,12 @@ pub(crate) struct Round {
 /// What will be sent where, for the user to read before it begins.
 pub fn announcement(config: &Config) -> String {
     let bounds = &config.bounds;
-    let methods: Vec<&str> = config.scenario.requests().iter().map(|request| request.method.as_str()).collect();
+    let methods: Vec<&str> = config
+        .scenario
+        .requests()
+        .iter()
+        .map(|request| request.method.as_str())
+        .collect();
     let mut text = format!(
         "sends {} {} for about {} s: at most {} requests in flight, at most {:.0} a second; stops a step when more than {:.0} % fail",
         methods.join(", "),
@@ -236,8 +241,16 @@ impl Quest<'_> {
             Drive::Closed(self.round_span)
         };
         Experiment {
-            id: if is_single { "baseline".to_owned() } else { format!("ramp-{users}") },
-            purpose: if is_single { Purpose::Baseline } else { Purpose::Ramp },
+            id: if is_single {
+                "baseline".to_owned()
+            } else {
+                format!("ramp-{users}")
+            },
+            purpose: if is_single {
+                Purpose::Baseline
+            } else {
+                Purpose::Ramp
+            },
             drive,
             clients,
             streams,
@@ -297,8 +310,12 @@ impl Quest<'_> {
     fn keep(&mut self, experiment: &Experiment, number: u32, outcomes: &Outcomes) -> Result<Round, Error> {
         self.record(experiment, number, outcomes, None)?;
         let tally = &outcomes.tally;
-        let seconds = outcomes.summary.active_ns as f64 / 1e9;
-        let rate = if seconds > 0.0 { tally.ok as f64 / seconds } else { 0.0 };
+        let seconds = tally.seconds();
+        let rate = if seconds > 0.0 {
+            tally.ok as f64 / seconds
+        } else {
+            0.0
+        };
         match experiment.purpose {
             Purpose::Baseline | Purpose::Ramp => self.best_rate = self.best_rate.max(rate),
             Purpose::Preflight
@@ -316,7 +333,11 @@ impl Quest<'_> {
         }
         Ok(Round {
             rate,
-            latency_ms: if tally.ok > 0 { tally.latency_ms / tally.ok as f64 } else { 0.0 },
+            latency_ms: if tally.ok > 0 {
+                tally.latency_ms / tally.ok as f64
+            } else {
+                0.0
+            },
             error_share: tally.failed as f64 / tally.all.max(1) as f64,
             is_stopped: outcomes.stopped.is_some(),
         })
@@ -329,7 +350,10 @@ impl Quest<'_> {
         let cores = window.last.get("host/cores").copied().unwrap_or(1.0).max(1.0);
         let foreign = foreign(window, cores)?;
         if foreign > FOREIGN_MAX {
-            return Some(format!("other processes used {:.0} % of the machine", foreign * 100.0));
+            return Some(format!(
+                "other processes used {:.0} % of the machine",
+                foreign * 100.0
+            ));
         }
         let steal = window.growth("host/steal_seconds").unwrap_or(0.0) / (window.seconds * cores);
         (steal > STEAL_MAX).then(|| format!("{:.0} % of the machine was stolen", steal * 100.0))
@@ -356,10 +380,11 @@ impl Quest<'_> {
             experiment: experiment.id.clone(),
             number,
             start_ms: outcomes.start.as_secs_f64() * 1e3,
-            duration_ms: outcomes.summary.active_ns as f64 / 1e6,
+            duration_ms: outcomes.tally.seconds() * 1e3,
             discarded,
         }))?;
-        for observation in collect::observe(experiment, number, outcomes, &self.sources.parties, &self.notes) {
+        for observation in collect::observe(experiment, number, outcomes, &self.sources.parties, &self.notes)
+        {
             self.recording.push(Line::Observation(observation))?;
         }
         self.recording.flush()
@@ -379,7 +404,13 @@ impl Quest<'_> {
     }
 
     /// Something that holds for the whole investigation.
-    pub(crate) fn fact(&mut self, signal: Signal, subject: &str, value: f64, note: &str) -> Result<(), Error> {
+    pub(crate) fn fact(
+        &mut self,
+        signal: Signal,
+        subject: &str,
+        value: f64,
+        note: &str,
+    ) -> Result<(), Error> {
         self.recording.push(Line::Observation(Observation {
             experiment: String::new(),
             round: 0,

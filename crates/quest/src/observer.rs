@@ -4,8 +4,8 @@
 //! the load loop would inherit the loop's trouble. Counters are differenced over a window, gauges are averaged over
 //! it with the time that each of them stood.
 
-pub mod prometheus;
 pub mod postgres;
+pub mod prometheus;
 pub mod system;
 pub mod timing;
 
@@ -246,7 +246,8 @@ impl Window {
                 *peak = peak.max(*value);
             }
         }
-        window.mean_reading = readings.iter().map(|reading| reading.took).sum::<f64>() / readings.len() as f64;
+        window.mean_reading =
+            readings.iter().map(|reading| reading.took).sum::<f64>() / readings.len() as f64;
         window.average(readings);
         window
     }

@@ -82,7 +82,9 @@ fn first_pass(quest: &mut Quest<'_>) -> Result<Vec<Experiment>, Error> {
             break;
         }
         if quest.exceeds_rate(users) && users > 1 {
-            quest.tell(&format!("the ramp ends below {users} users: more could exceed --max-rate"));
+            quest.tell(&format!(
+                "the ramp ends below {users} users: more could exceed --max-rate"
+            ));
             break;
         }
         let step = quest.step(users);
@@ -96,7 +98,11 @@ fn first_pass(quest: &mut Quest<'_>) -> Result<Vec<Experiment>, Error> {
             }
             continue;
         };
-        flat = if round.rate < last.rate * GAIN_MIN { flat + 1 } else { 0 };
+        flat = if round.rate < last.rate * GAIN_MIN {
+            flat + 1
+        } else {
+            0
+        };
         before = Some(round);
         let is_cliff = round.error_share > ERRORS_MAX || round.is_stopped;
         let is_slow = round.latency_ms > first.latency_ms * SLOWER_MAX && first.latency_ms > 0.0;
@@ -152,7 +158,9 @@ fn tell_stories(quest: &mut Quest<'_>, stories: &[Experiment], number: u32) -> R
 
 /// The same load again and again: how much differs when nothing does.
 fn noise(quest: &mut Quest<'_>, steps: &[Experiment]) -> Result<(), Error> {
-    let Some(step) = steps.get(steps.len() / 2) else { return Ok(()) };
+    let Some(step) = steps.get(steps.len() / 2) else {
+        return Ok(());
+    };
     let same = Experiment {
         id: "noise".to_owned(),
         purpose: Purpose::Noise,
@@ -187,6 +195,8 @@ fn open_loop(quest: &mut Quest<'_>, steps: &[Experiment]) -> Result<(), Error> {
 }
 
 fn users(most: u32) -> impl Iterator<Item = u32> {
-    let powers = (0..31).map(|power| 1_u32 << power).take_while(move |users| *users < most);
+    let powers = (0..31)
+        .map(|power| 1_u32 << power)
+        .take_while(move |users| *users < most);
     powers.chain([most])
 }

@@ -123,9 +123,17 @@ pub fn read(path: &Path) -> Result<Evidence, Error> {
         path: path.to_owned(),
         source,
     };
-    let path_of_file = if path.is_dir() { path.join(FILE) } else { path.to_owned() };
+    let path_of_file = if path.is_dir() {
+        path.join(FILE)
+    } else {
+        path.to_owned()
+    };
     let raw = std::fs::read(&path_of_file).map_err(failed)?;
-    let bytes = if raw.starts_with(&MAGIC) { unpack(&raw).map_err(failed)? } else { raw };
+    let bytes = if raw.starts_with(&MAGIC) {
+        unpack(&raw).map_err(failed)?
+    } else {
+        raw
+    };
     diagnosis::evidence::read(&bytes).map_err(|source| Error::Evidence {
         path: path.to_owned(),
         source,

@@ -9,13 +9,8 @@ pub mod text;
 use std::{collections::BTreeMap, path::Path};
 
 use diagnosis::{
-    compare::Comparison,
-    evidence::Evidence,
-    experiment::Purpose,
-    observation::Observation,
-    signal::Signal,
-    source::SourceState,
-    verdict::Verdict,
+    compare::Comparison, evidence::Evidence, experiment::Purpose, observation::Observation, signal::Signal,
+    source::SourceState, verdict::Verdict,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -146,7 +141,9 @@ fn done(evidence: &Evidence) -> Vec<Done> {
                 evidence
                     .observations
                     .iter()
-                    .filter(|seen| seen.experiment == experiment.id && seen.signal == signal && counts(seen.round))
+                    .filter(|seen| {
+                        seen.experiment == experiment.id && seen.signal == signal && counts(seen.round)
+                    })
                     .filter_map(Observation::value)
                     .collect()
             };

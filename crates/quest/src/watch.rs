@@ -39,7 +39,11 @@ impl Parties {
     /// Their names, ours first.
     pub(crate) fn local(&self) -> Vec<&'static str> {
         let mut all = vec!["client"];
-        for (name, party) in [("server", &self.server), ("database", &self.database), ("proxy", &self.proxy)] {
+        for (name, party) in [
+            ("server", &self.server),
+            ("database", &self.database),
+            ("proxy", &self.proxy),
+        ] {
             if party.is_some() {
                 all.push(name);
             }
@@ -56,9 +60,24 @@ pub(crate) fn open(config: &Config, epoch: Instant) -> Result<Sources, Error> {
         states: vec![
             told(Source::Client, "", &State::Available, ""),
             told(Source::Generator, "", &State::Available, ""),
-            told(Source::Tcp, "", &State::Absent("not read by this version".to_owned()), ""),
-            told(Source::Traces, "", &State::Absent("not read by this version".to_owned()), ""),
-            told(Source::Proxy, "", &State::Absent("its log and status are not read by this version".to_owned()), ""),
+            told(
+                Source::Tcp,
+                "",
+                &State::Absent("not read by this version".to_owned()),
+                "",
+            ),
+            told(
+                Source::Traces,
+                "",
+                &State::Absent("not read by this version".to_owned()),
+                "",
+            ),
+            told(
+                Source::Proxy,
+                "",
+                &State::Absent("its log and status are not read by this version".to_owned()),
+                "",
+            ),
         ],
         facts: BTreeMap::new(),
     };
@@ -119,7 +138,12 @@ impl Sources {
             config.scenario.path_of(0)
         );
         let watcher = match Fetcher::new(&url, Vec::new(), believe_any) {
-            Ok(fetcher) => Watcher::start("server timing", Box::new(Timing::new(fetcher)), timing::INTERVAL, epoch),
+            Ok(fetcher) => Watcher::start(
+                "server timing",
+                Box::new(Timing::new(fetcher)),
+                timing::INTERVAL,
+                epoch,
+            ),
             Err(reason) => Watcher::silent("server timing", State::Absent(reason)),
         };
         let how = format!("one request of ours every {} ms", timing::INTERVAL.as_millis());
@@ -131,7 +155,12 @@ impl Sources {
 
     /// Gives the process behind the first local database.
     fn postgres(&mut self, config: &Config, epoch: Instant) -> Option<u32> {
-        let all = [Source::Activity, Source::Statements, Source::Statistics, Source::Plans];
+        let all = [
+            Source::Activity,
+            Source::Statements,
+            Source::Statistics,
+            Source::Plans,
+        ];
         if config.sources.postgres.is_empty() {
             let state = State::Absent("no --postgres URL was given".to_owned());
             self.states
@@ -154,12 +183,22 @@ impl Sources {
             let how = format!("{shown}, every {} ms", postgres::INTERVAL.as_millis());
             self.states
                 .push(told(Source::Activity, "database", &postgres.activity(), &how));
-            self.states
-                .push(told(Source::Statements, "database", &postgres.statements(), &shown));
+            self.states.push(told(
+                Source::Statements,
+                "database",
+                &postgres.statements(),
+                &shown,
+            ));
             self.states
                 .push(told(Source::Statistics, "database", &State::Available, &shown));
-            self.states.push(told(Source::Plans, "database", &postgres.statements(), &shown));
-            let mut watcher = Watcher::start(format!("postgres {at}"), Box::new(postgres), postgres::INTERVAL, epoch);
+            self.states
+                .push(told(Source::Plans, "database", &postgres.statements(), &shown));
+            let mut watcher = Watcher::start(
+                format!("postgres {at}"),
+                Box::new(postgres),
+                postgres::INTERVAL,
+                epoch,
+            );
             for (name, value) in watcher.facts() {
                 if !name.starts_with("statement/") {
                     let name = name.strip_prefix("setting/").unwrap_or(&name);
@@ -217,8 +256,16 @@ impl Sources {
             self.states.push(told(source, "client", &state, ""));
             for (subject, party, hint) in [
                 ("server", &self.parties.server, "give --process PID or NAME"),
-                ("database", &self.parties.database, "give --postgres URL of this machine, or --process postgres"),
-                ("proxy", &self.parties.proxy, "give --process NAME if there is one on this machine"),
+                (
+                    "database",
+                    &self.parties.database,
+                    "give --postgres URL of this machine, or --process postgres",
+                ),
+                (
+                    "proxy",
+                    &self.parties.proxy,
+                    "give --process NAME if there is one on this machine",
+                ),
             ] {
                 match party {
                     Some(party) => self.states.push(told(source, subject, &state, party)),
@@ -250,7 +297,8 @@ fn asked_for(asked: &str) -> Result<Vec<Party>, Error> {
     };
     let mut parties = Vec::new();
     for pid in pids {
-        let name = system::name_of(pid).ok_or_else(|| wrong("there is none of this number, or it is not ours to see"))?;
+        let name = system::name_of(pid)
+            .ok_or_else(|| wrong("there is none of this number, or it is not ours to see"))?;
         parties.push(Party {
             role: Role::of_name(&name),
             pid,
@@ -264,7 +312,11 @@ fn asked_for(asked: &str) -> Result<Vec<Party>, Error> {
 }
 
 fn found_by_port(target: &Target) -> Result<(u32, String), String> {
-    let is_here = target.host == "localhost" || target.host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    let is_here = target.host == "localhost"
+        || target
+            .host
+            .parse()
+            .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
     if is_here {
         owner_of_port(target.port)
     } else {

@@ -4,7 +4,14 @@ use super::Bound;
 
 #[test]
 fn what_is_written_is_read() {
-    for text in ["p99>300ms", "errors>0", "rate<100", "bottleneck!=X0", "bottleneck=D1", "worse-than=before"] {
+    for text in [
+        "p99>300ms",
+        "errors>0",
+        "rate<100",
+        "bottleneck!=X0",
+        "bottleneck=D1",
+        "worse-than=before",
+    ] {
         let bound: Bound = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(bound.to_string(), text);
     }

@@ -19,7 +19,7 @@ pub(super) fn observe(collector: &mut Collector<'_>, experiment: &Experiment, ou
     if tally.failed > 0 {
         collector.value(Signal::ClientErrorMs, "", tally.failed_ms / tally.failed as f64);
     }
-    let seconds = summary.active_ns as f64 / 1e9;
+    let seconds = tally.seconds();
     if seconds > 0.0 {
         collector.value(Signal::ClientRate, "", tally.ok as f64 / seconds);
     }
@@ -63,7 +63,7 @@ pub(super) fn observe(collector: &mut Collector<'_>, experiment: &Experiment, ou
         collector.value(Signal::ClientConnectFailures, reason_name(reason), *count as f64);
     }
     collector.value(Signal::ClientReceivedBytes, "", summary.traffic.received as f64);
-    goaways(collector, experiment, outcomes);
+    goaways(collector, outcomes);
     generator(collector, experiment, outcomes);
 }
 
@@ -106,7 +106,7 @@ fn parts(collector: &mut Collector<'_>, experiment: &Experiment, outcomes: &Outc
 }
 
 /// Connections that the server left, and after how many requests.
-fn goaways(collector: &mut Collector<'_>, experiment: &Experiment, outcomes: &Outcomes) {
+fn goaways(collector: &mut Collector<'_>, outcomes: &Outcomes) {
     let summary = &outcomes.summary;
     let start = outcomes.start.as_secs_f64() * 1e3;
     let mut carried = Vec::new();
@@ -122,7 +122,11 @@ fn goaways(collector: &mut Collector<'_>, experiment: &Experiment, outcomes: &Ou
             | Closing::Timeout
             | Closing::Idle => continue,
         };
-        collector.value(Signal::ClientGoAways, &code.to_string(), counted.connections as f64);
+        collector.value(
+            Signal::ClientGoAways,
+            &code.to_string(),
+            counted.connections as f64,
+        );
     }
     for connection in &summary.connection_list {
         if connection.closing == Closing::GoAway {
@@ -135,11 +139,17 @@ fn goaways(collector: &mut Collector<'_>, experiment: &Experiment, outcomes: &Ou
         }
     }
     if !carried.is_empty() {
-        let resent = summary.totals.resent.get(&Resent::AboveGoAway).copied().unwrap_or(0);
-        let note = format!("{resent} requests above the last stream were sent again by us, and lost by a client that does not");
+        let resent = summary
+            .totals
+            .resent
+            .get(&Resent::AboveGoAway)
+            .copied()
+            .unwrap_or(0);
+        let note = format!(
+            "{resent} requests above the last stream were sent again by us, and lost by a client that does not"
+        );
         collector.reading(Signal::ClientGoAwayRequests, "", Reading::Gauge(carried), &note);
     }
-    let _ = experiment;
 }
 
 fn generator(collector: &mut Collector<'_>, experiment: &Experiment, outcomes: &Outcomes) {

@@ -5,9 +5,6 @@ use diagnosis::signal::Signal;
 use super::Collector;
 use crate::observer::Window;
 
-/// Statements and tables that hardly grew say nothing.
-const GROWTH_MIN: f64 = 0.0;
-
 pub(super) fn observe(collector: &mut Collector<'_>, window: &Window) {
     if window.readings == 0 {
         return;
@@ -39,15 +36,19 @@ pub(super) fn observe(collector: &mut Collector<'_>, window: &Window) {
     let checkpoints: f64 = checkpoints.iter().filter_map(|key| window.growth(key)).sum();
     collector.value(Signal::PgCheckpoints, "", checkpoints);
     for key in window.grown.keys() {
-        if let Some((id, what)) = key.strip_prefix("statement/").and_then(|rest| rest.split_once('/')) {
+        if let Some((id, what)) = key
+            .strip_prefix("statement/")
+            .and_then(|rest| rest.split_once('/'))
+        {
             statement(collector, window, id, what, key);
-        } else if let Some((table, what)) = key.strip_prefix("table/").and_then(|rest| rest.rsplit_once('/')) {
+        } else if let Some((table, what)) = key.strip_prefix("table/").and_then(|rest| rest.rsplit_once('/'))
+        {
             let signal = match what {
                 "seq_scans" => Signal::PgSeqScans,
                 "seq_rows" => Signal::PgSeqRows,
                 _ => continue,
             };
-            if window.growth(key) > Some(GROWTH_MIN) {
+            if window.growth(key) > Some(0.0) {
                 collector.growth(signal, table, window, key, 1.0);
                 collector.maybe(
                     Signal::PgLiveRows,
@@ -69,7 +70,11 @@ fn waits(collector: &mut Collector<'_>, window: &Window) {
             let (Some(kind), Some(event), Some(query)) = (fields.next(), fields.next(), fields.next()) else {
                 continue;
             };
-            let wait = if event.is_empty() { kind.to_owned() } else { format!("{kind}/{event}") };
+            let wait = if event.is_empty() {
+                kind.to_owned()
+            } else {
+                format!("{kind}/{event}")
+            };
             *by_wait.entry(wait).or_default() += mean;
             if !query.is_empty() {
                 *by_query.entry(query.to_owned()).or_default() += mean;
@@ -90,7 +95,8 @@ fn waits(collector: &mut Collector<'_>, window: &Window) {
 
 fn statement(collector: &mut Collector<'_>, window: &Window, id: &str, what: &str, key: &str) {
     let calls = window.growth(&format!("statement/{id}/calls")).unwrap_or(0.0);
-    if calls <= GROWTH_MIN {
+    // A statement that was not called says nothing.
+    if calls <= 0.0 {
         return;
     }
     let (signal, scale) = match what {

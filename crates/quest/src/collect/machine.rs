@@ -28,7 +28,11 @@ fn of_party(collector: &mut Collector<'_>, window: &Window, party: &str, cores: 
         ("cgroup_throttled_periods", Signal::CgroupThrottledPeriods, 1.0),
         ("cgroup_throttled_seconds", Signal::CgroupThrottledMs, 1e3),
         ("cgroup_cpu_pressure_full_seconds", Signal::CgroupCpuFullMs, 1e3),
-        ("cgroup_memory_pressure_full_seconds", Signal::CgroupMemoryFullMs, 1e3),
+        (
+            "cgroup_memory_pressure_full_seconds",
+            Signal::CgroupMemoryFullMs,
+            1e3,
+        ),
         ("cgroup_io_pressure_full_seconds", Signal::CgroupIoFullMs, 1e3),
         ("cgroup_memory_limit_hits", Signal::CgroupMemoryFailures, 1.0),
         ("cgroup_oom_kills", Signal::CgroupOomKills, 1.0),
@@ -43,7 +47,11 @@ fn of_party(collector: &mut Collector<'_>, window: &Window, party: &str, cores: 
     collector.maybe(Signal::ProcessResidentBytes, party, last("memory_bytes"));
     collector.maybe(Signal::ProcessFiles, party, last("descriptors_open"));
     collector.maybe(Signal::ProcessFilesMax, party, last("descriptors_max"));
-    collector.maybe(Signal::ProcessThreadsRunning, party, window.mean(&key("runnable")));
+    collector.maybe(
+        Signal::ProcessThreadsRunning,
+        party,
+        window.mean(&key("runnable")),
+    );
     if let Some((run, delay)) = busiest(window, party) {
         collector.value(Signal::ProcessBusiestShare, party, run / window.seconds);
         collector.value(Signal::ProcessDelayShare, party, delay / window.seconds);
@@ -92,7 +100,11 @@ fn of_host(collector: &mut Collector<'_>, window: &Window, party: &str, cores: f
         collector.growth(signal, party, window, key, 1.0);
     }
     collector.maybe(Signal::HostTimeWait, party, window.mean("net/time_wait"));
-    collector.maybe(Signal::HostPorts, party, window.last.get("net/local_ports").copied());
+    collector.maybe(
+        Signal::HostPorts,
+        party,
+        window.last.get("net/local_ports").copied(),
+    );
 }
 
 /// The share of the machine's CPU that was used by nobody we know.

@@ -31,7 +31,10 @@ const TIMINGS: &[(&[&str], Signal)] = &[
     (&["db", "sql", "database", "postgres", "query"], Signal::AppDbMs),
     (&["pool", "lease", "acquire", "wait"], Signal::AppPoolWaitMs),
     (&["queue"], Signal::AppQueueMs),
-    (&["serialise", "serialize", "render", "encode"], Signal::AppSerialiseMs),
+    (
+        &["serialise", "serialize", "render", "encode"],
+        Signal::AppSerialiseMs,
+    ),
     (&["downstream", "upstream", "http"], Signal::AppDownstreamMs),
 ];
 
@@ -40,7 +43,10 @@ pub(super) fn observe(collector: &mut Collector<'_>, window: &Window, ok: f64, p
         return;
     }
     // The server's own count is of the same time as its sums; ours is a little longer or shorter.
-    let requests = window.growth("handler_count").filter(|count| *count > 0.0).unwrap_or(ok);
+    let requests = window
+        .growth("handler_count")
+        .filter(|count| *count > 0.0)
+        .unwrap_or(ok);
     collector.growth(Signal::AppRequests, "", window, "handler_count", 1.0);
     for (key, signal) in PER_REQUEST {
         collector.ratio(*signal, window, key, requests, 1e3);
@@ -83,7 +89,11 @@ fn remote(collector: &mut Collector<'_>, window: &Window) {
         ("descriptors_max", Signal::ProcessFilesMax),
         ("memory_bytes", Signal::ProcessResidentBytes),
     ] {
-        collector.maybe(signal, "server", window.last.get(key).copied().filter(|value| *value > 0.0));
+        collector.maybe(
+            signal,
+            "server",
+            window.last.get(key).copied().filter(|value| *value > 0.0),
+        );
     }
 }
 

@@ -1,6 +1,6 @@
 //! The plans of the statements that took most of the time, and the indexes that would change them.
 
-use diagnosis::{source::Source, signal::Signal};
+use diagnosis::{signal::Signal, source::Source};
 
 use super::Quest;
 use crate::{
@@ -28,10 +28,14 @@ pub(super) fn explain(quest: &mut Quest<'_>) -> Result<(), Error> {
             let version = Version::ask(&mut session)?;
             Ok((session, version))
         });
-        let Ok((mut session, version)) = opened else { continue };
+        let Ok((mut session, version)) = opened else {
+            continue;
+        };
         for (id, sql) in &top {
             // A statement of another database has tables that are not in this one.
-            let Ok(plan) = plan::explain(&mut session, &version, id, sql) else { continue };
+            let Ok(plan) = plan::explain(&mut session, &version, id, sql) else {
+                continue;
+            };
             record(quest, &plan, sql)?;
             if let Some(why) = &plan.untried {
                 let state = crate::observer::State::Available;
@@ -65,10 +69,11 @@ fn record(quest: &mut Quest<'_>, plan: &plan::Plan, sql: &str) -> Result<(), Err
         f64::from(u8::from(is_distinct_on(plan))),
         "",
     )?;
-    let best = plan
-        .trials
-        .iter()
-        .min_by(|one, other| one.cost.total_cmp(&other.cost).then(other.is_used.cmp(&one.is_used)));
+    let best = plan.trials.iter().min_by(|one, other| {
+        one.cost
+            .total_cmp(&other.cost)
+            .then(other.is_used.cmp(&one.is_used))
+    });
     if let Some(trial) = best {
         quest.fact(Signal::PlanHypotheticalCost, id, trial.cost, &trial.index)?;
         quest.fact(

@@ -83,7 +83,12 @@ fn reason(summary: &Summary) -> String {
     if let Some(reason) = summary.connect_failures.keys().next() {
         return reason.clone();
     }
-    let lost: Vec<&str> = summary.totals.lost.keys().map(|reason: &Lost| reason.words()).collect();
+    let lost: Vec<&str> = summary
+        .totals
+        .lost
+        .keys()
+        .map(|reason: &Lost| reason.words())
+        .collect();
     if lost.is_empty() {
         "no answer came".to_owned()
     } else {

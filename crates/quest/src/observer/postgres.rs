@@ -97,7 +97,10 @@ impl Postgres {
 
     /// The process behind our connection: its parent is the database.
     pub fn backend(&mut self) -> Option<u32> {
-        let rows = self.session.query(&format!("SELECT {MARK} pg_backend_pid()::text")).ok()?;
+        let rows = self
+            .session
+            .query(&format!("SELECT {MARK} pg_backend_pid()::text"))
+            .ok()?;
         rows.first()?.text(0)?.parse().ok()
     }
 
@@ -119,13 +122,23 @@ impl Postgres {
         ))?;
         if let Some(row) = rows.first() {
             self.is_monitor = row.text(0) == Some("true");
-            self.facts.insert("extensions".to_owned(), row.text(1).unwrap_or_default().to_owned());
+            self.facts.insert(
+                "extensions".to_owned(),
+                row.text(1).unwrap_or_default().to_owned(),
+            );
+            self.facts.insert(
+                "hypopg_available".to_owned(),
+                row.text(2).unwrap_or_default().to_owned(),
+            );
             self.facts
-                .insert("hypopg_available".to_owned(), row.text(2).unwrap_or_default().to_owned());
-            self.facts.insert("database".to_owned(), row.text(3).unwrap_or_default().to_owned());
+                .insert("database".to_owned(), row.text(3).unwrap_or_default().to_owned());
         }
-        self.facts.insert("version".to_owned(), self.version.number.to_string());
-        match self.session.query(&format!("SELECT {MARK} 1 FROM pg_stat_statements LIMIT 1")) {
+        self.facts
+            .insert("version".to_owned(), self.version.number.to_string());
+        match self
+            .session
+            .query(&format!("SELECT {MARK} 1 FROM pg_stat_statements LIMIT 1"))
+        {
             Ok(_) => self.has_statements = true,
             Err(State::Denied(_)) => self.version.is_denied = true,
             Err(State::Absent(_) | State::Available) => {}
@@ -138,7 +151,9 @@ impl Observer for Postgres {
     fn read(&mut self, depth: Depth) -> Result<Reading, State> {
         let mut reading = Reading::default();
         let waits_for_locks = activity::read(&mut self.session, &self.version, &mut reading)?;
-        let is_due = self.blockers_asked.is_none_or(|asked| asked.elapsed() >= BLOCKERS_INTERVAL);
+        let is_due = self
+            .blockers_asked
+            .is_none_or(|asked| asked.elapsed() >= BLOCKERS_INTERVAL);
         if waits_for_locks && is_due {
             self.blockers = activity::blockers(&mut self.session)?;
             self.blockers_asked = Some(Instant::now());

@@ -1,9 +1,9 @@
 //! Metrics in Prometheus' text format, ours and those of the usual libraries, read as what they mean.
 
 mod meaning;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -2,14 +2,14 @@
 
 #[cfg(target_os = "linux")]
 mod cgroup;
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
 #[cfg(target_os = "linux")]
 mod find;
 #[cfg(target_os = "linux")]
 mod host;
 #[cfg(target_os = "linux")]
 mod process;
-#[cfg(not(target_os = "linux"))]
-mod elsewhere;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
 

@@ -39,13 +39,20 @@ fn levels_are_weighted_by_the_time_that_they_stood() {
 
 #[test]
 fn what_is_not_there_is_zero() {
-    let readings = VecDeque::from([reading(0.0, 1.0, None), reading(5.0, 1.0, Some(4.0)), reading(10.0, 1.0, None)]);
+    let readings = VecDeque::from([
+        reading(0.0, 1.0, None),
+        reading(5.0, 1.0, Some(4.0)),
+        reading(10.0, 1.0, None),
+    ]);
     assert_eq!(Window::over(&readings, 0).mean("g"), Some(2.0));
 }
 
 #[test]
 fn sources_of_one_kind_add_up() {
-    let one = Window::over(&VecDeque::from([reading(0.0, 0.0, Some(1.0)), reading(2.0, 3.0, Some(1.0))]), 0);
+    let one = Window::over(
+        &VecDeque::from([reading(0.0, 0.0, Some(1.0)), reading(2.0, 3.0, Some(1.0))]),
+        0,
+    );
     let mut sum = Window::default();
     sum.add(&one);
     sum.add(&one);
@@ -71,7 +78,11 @@ fn a_source_is_read_only_within_windows() {
     let count = Arc::new(AtomicU32::new(0));
     let observer = Box::new(Fading(Arc::clone(&count), u32::MAX));
     let mut watcher = Watcher::start("it", observer, Duration::from_millis(1), Instant::now());
-    assert_eq!(count.load(Ordering::Relaxed), 1, "read once, to see whether it is there");
+    assert_eq!(
+        count.load(Ordering::Relaxed),
+        1,
+        "read once, to see whether it is there"
+    );
     watcher.begin();
     while count.load(Ordering::Relaxed) < 5 {
         std::thread::yield_now();

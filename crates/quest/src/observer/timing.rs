@@ -48,7 +48,9 @@ impl Observer for Timing {
             .take(PARTS_MAX)
             .collect();
         if parts.is_empty() {
-            return Err(State::Absent("answers carry no `server-timing` with durations".to_owned()));
+            return Err(State::Absent(
+                "answers carry no `server-timing` with durations".to_owned(),
+            ));
         }
         self.probes += 1.0;
         for (name, ms) in parts {

@@ -30,9 +30,13 @@ pub(super) fn attribution(attribution: &Attribution) -> String {
         .filter(|row| row.low_ms.abs() >= SMALL_MS || row.high_ms.abs() >= SMALL_MS)
         .collect();
     rows.sort_by(|one, other| other.high_ms.total_cmp(&one.high_ms));
-    let most = rows.iter().map(|row| row.high_ms.max(row.low_ms)).fold(1e-9, f64::max);
+    let most = rows
+        .iter()
+        .map(|row| row.high_ms.max(row.low_ms))
+        .fold(1e-9, f64::max);
     let height = ROW * rows.len() as f64 + 10.0;
-    let mut out = format!("<svg viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-label=\"parts of latency\">\n");
+    let mut out =
+        format!("<svg viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-label=\"parts of latency\">\n");
     for (at, row) in rows.iter().enumerate() {
         let top = ROW * at as f64 + 4.0;
         let long = |ms: f64| (ms.max(0.0) / most * (WIDTH - NAMES - 190.0)).max(0.0);
@@ -62,8 +66,15 @@ pub(super) fn attribution(attribution: &Attribution) -> String {
 
 /// Answers a second against users, with the nearest limit and the knee.
 pub(super) fn throughput(verdict: &Verdict) -> String {
-    let points: Vec<(f64, f64)> = verdict.steps.iter().map(|step| (step.users, step.rate.mid)).collect();
-    let limit = verdict.limits.first().map(|limit| (limit.rate.mid, limit.resource.clone()));
+    let points: Vec<(f64, f64)> = verdict
+        .steps
+        .iter()
+        .map(|step| (step.users, step.rate.mid))
+        .collect();
+    let limit = verdict
+        .limits
+        .first()
+        .map(|limit| (limit.rate.mid, limit.resource.clone()));
     let knee = verdict.knee.as_ref().map(|knee| knee.users.mid);
     curve("answers a second", &points, limit, knee)
 }

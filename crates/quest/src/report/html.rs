@@ -28,7 +28,9 @@ svg .bar{fill:var(--bar)}svg .mark{stroke:var(--mark);fill:none}svg .curve{strok
 pub fn page(report: &Report) -> String {
     let mut out = String::new();
     let verdict = &report.verdict;
-    let id = verdict.bottleneck.map_or("?", diagnosis::bottleneck::Bottleneck::id);
+    let id = verdict
+        .bottleneck
+        .map_or("?", diagnosis::bottleneck::Bottleneck::id);
     let _ = write!(
         out,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
@@ -74,7 +76,9 @@ fn charts(out: &mut String, report: &Report) {
 }
 
 fn finding(out: &mut String, report: &Report) {
-    let Some(finding) = report.verdict.findings.first() else { return };
+    let Some(finding) = report.verdict.findings.first() else {
+        return;
+    };
     items(out, "Why", &finding.reasons);
     items(out, "Doubts", &finding.doubts);
     heading(out, "How to fix it");
@@ -112,11 +116,20 @@ fn counters(out: &mut String, report: &Report) {
         .map(|judged| judged.words.clone())
         .collect();
     items(out, "Counter-experiments", &run);
-    items(out, "Would prove more, and was not run", &report.verdict.not_recorded);
+    items(
+        out,
+        "Would prove more, and was not run",
+        &report.verdict.not_recorded,
+    );
 }
 
 fn limits(out: &mut String, report: &Report) {
-    let words: Vec<String> = report.verdict.limits.iter().map(|limit| limit.words.clone()).collect();
+    let words: Vec<String> = report
+        .verdict
+        .limits
+        .iter()
+        .map(|limit| limit.words.clone())
+        .collect();
     items(out, "Limits, the nearest first", &words);
 }
 
@@ -145,7 +158,14 @@ fn ruled_out(out: &mut String, report: &Report) {
     let checks: Vec<String> = verdict
         .checks
         .iter()
-        .map(|check| format!("{} {}: {}", if check.is_passed { "holds:" } else { "FAILS:" }, check.name, check.words))
+        .map(|check| {
+            format!(
+                "{} {}: {}",
+                if check.is_passed { "holds:" } else { "FAILS:" },
+                check.name,
+                check.words
+            )
+        })
         .collect();
     items(out, "Do the instruments agree?", &checks);
 }

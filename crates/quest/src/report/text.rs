@@ -23,12 +23,18 @@ const SMALL_MS: f64 = 0.05;
 pub fn page(report: &Report) -> String {
     let verdict = &report.verdict;
     let mut out = String::new();
-    let id = verdict.bottleneck.map_or("?", diagnosis::bottleneck::Bottleneck::id);
+    let id = verdict
+        .bottleneck
+        .map_or("?", diagnosis::bottleneck::Bottleneck::id);
     let _ = writeln!(out, "{}", report.target);
     let _ = writeln!(out, "\n  {id}  {}   [{}]\n", verdict.name, verdict.grade.words());
     wrapped(&mut out, "  ", &verdict.sentence);
     if verdict.is_void {
-        wrapped(&mut out, "  ", "The generator was the bottleneck: nothing here is about the target.");
+        wrapped(
+            &mut out,
+            "  ",
+            "The generator was the bottleneck: nothing here is about the target.",
+        );
     }
     milliseconds(&mut out, verdict);
     steps(&mut out, verdict);
@@ -51,7 +57,12 @@ pub fn page(report: &Report) -> String {
         .collect();
     list(&mut out, "Ruled out", &ruled_out);
     list(&mut out, "Not seen", &unseen(verdict));
-    let limits: Vec<String> = verdict.limits.iter().take(3).map(|limit| limit.words.clone()).collect();
+    let limits: Vec<String> = verdict
+        .limits
+        .iter()
+        .take(3)
+        .map(|limit| limit.words.clone())
+        .collect();
     list(&mut out, "Limits, the nearest first", &limits);
     advice(&mut out, verdict);
     if let Some(comparison) = &report.comparison {
@@ -98,10 +109,15 @@ fn outcome(outcome: Outcome) -> &'static str {
 }
 
 fn milliseconds(out: &mut String, verdict: &Verdict) {
-    let Some(attribution) = &verdict.attribution else { return };
+    let Some(attribution) = &verdict.attribution else {
+        return;
+    };
     let users = |experiment: &str| {
         let step = verdict.steps.iter().find(|step| step.experiment == experiment);
-        step.map_or_else(|| experiment.to_owned(), |step| format!("{:.0} users", step.users))
+        step.map_or_else(
+            || experiment.to_owned(),
+            |step| format!("{:.0} users", step.users),
+        )
     };
     let _ = writeln!(
         out,
@@ -131,7 +147,9 @@ fn milliseconds(out: &mut String, verdict: &Verdict) {
         .rows
         .iter()
         .filter(is_small)
-        .fold((0.0, 0.0), |(low, high), row| (low + row.low_ms, high + row.high_ms));
+        .fold((0.0, 0.0), |(low, high), row| {
+            (low + row.low_ms, high + row.high_ms)
+        });
     if low.abs() + high.abs() >= 0.005 {
         let _ = writeln!(
             out,
@@ -156,7 +174,9 @@ fn steps(out: &mut String, verdict: &Verdict) {
     }
     let _ = writeln!(out, "\n  users   answers/s    mean ms     p99 ms   failed");
     for step in &verdict.steps {
-        let p99 = step.p99_ms.map_or_else(|| "-".to_owned(), |p99| format!("{p99:.2}"));
+        let p99 = step
+            .p99_ms
+            .map_or_else(|| "-".to_owned(), |p99| format!("{p99:.2}"));
         let _ = writeln!(
             out,
             "  {:>5.0} {:>11.0} {:>10.2} {:>10} {:>7.1} %",
@@ -178,7 +198,10 @@ fn proof(out: &mut String, verdict: &Verdict) {
         .collect();
     list(out, "Counter-experiments", &run);
     if !verdict.not_recorded.is_empty() {
-        let wanted = format!("Would prove more, and was not run: {}.", verdict.not_recorded.join(", "));
+        let wanted = format!(
+            "Would prove more, and was not run: {}.",
+            verdict.not_recorded.join(", ")
+        );
         wrapped(out, "  ", &wanted);
     }
 }
@@ -187,7 +210,12 @@ fn unseen(verdict: &Verdict) -> Vec<String> {
     // Many bottlenecks lack the same source: one line for each source.
     let mut by_source: Vec<(String, Vec<&str>)> = Vec::new();
     for unseen in &verdict.unseen {
-        let why = format!("{}: {}", unseen.source.words(), unseen.reason);
+        let reason = if unseen.reason.is_empty() {
+            "not measured here"
+        } else {
+            &unseen.reason
+        };
+        let why = format!("{}: {reason}", unseen.source.words());
         match by_source.iter_mut().find(|(known, _)| *known == why) {
             Some((_, ids)) => ids.push(unseen.bottleneck.id()),
             None => by_source.push((why, vec![unseen.bottleneck.id()])),
@@ -200,7 +228,9 @@ fn unseen(verdict: &Verdict) -> Vec<String> {
 }
 
 fn advice(out: &mut String, verdict: &Verdict) {
-    let Some(finding) = verdict.findings.first() else { return };
+    let Some(finding) = verdict.findings.first() else {
+        return;
+    };
     let _ = writeln!(out, "\nHow to fix it");
     wrapped(out, "  ", &finding.advice.words);
     for exact in &finding.advice.exact {

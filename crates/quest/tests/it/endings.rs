@@ -82,8 +82,9 @@ fn a_request_that_may_change_something_is_not_sent() {
     let target = config.scenario.target().clone();
     let mut request = config.scenario.requests()[0].clone();
     request.method = "POST".to_owned();
-    config.scenario = load::scenario::Scenario::new(target, vec![request], load::scenario::values::Values::none())
-        .expect("a scenario");
+    config.scenario =
+        load::scenario::Scenario::new(target, vec![request], load::scenario::values::Values::none())
+            .expect("a scenario");
     let error = quest(&config).expect_err("writes are not allowed");
     assert_eq!(
         error.to_string(),
@@ -100,7 +101,11 @@ fn never_more_in_flight_than_was_allowed() {
     config.bounds.concurrency_max = 3;
     quest(&config).expect("a verdict");
     // One more is our own trickle for `Server-Timing`, which this target does not send.
-    assert!(serving.most_in_flight() <= 4, "{} in flight", serving.most_in_flight());
+    assert!(
+        serving.most_in_flight() <= 4,
+        "{} in flight",
+        serving.most_in_flight()
+    );
 }
 
 #[test]
@@ -146,5 +151,9 @@ fn a_server_that_leaves_its_connections_loses_nothing() {
             .sum()
     };
     assert!(sum(Signal::ClientGoAways) >= 1.0, "its goodbyes are seen");
-    assert!(sum(Signal::ClientErrors) < 0.5, "{} failed", sum(Signal::ClientErrors));
+    assert!(
+        sum(Signal::ClientErrors) < 0.5,
+        "{} failed",
+        sum(Signal::ClientErrors)
+    );
 }

@@ -19,7 +19,9 @@ fn recordings_are_judged_as_they_were() {
         let evidence = recording::read(&path).expect("an evidence");
         let verdict = diagnosis::diagnose(&evidence);
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
-        let id = verdict.bottleneck.map_or("none", diagnosis::bottleneck::Bottleneck::id);
+        let id = verdict
+            .bottleneck
+            .map_or("none", diagnosis::bottleneck::Bottleneck::id);
         let said = format!("{id}, {}\n{}\n", verdict.grade.words(), verdict.sentence);
         insta::assert_snapshot!(name.replace('.', "-"), said);
     }

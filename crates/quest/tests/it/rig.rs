@@ -124,7 +124,9 @@ impl Drop for Serving {
 }
 
 async fn serve(listener: TcpListener, rig: Rig, counters: Arc<Counters>) {
-    let pool = Arc::new(Semaphore::new(rig.pool.map_or(Semaphore::MAX_PERMITS, |pool| pool as usize)));
+    let pool = Arc::new(Semaphore::new(
+        rig.pool.map_or(Semaphore::MAX_PERMITS, |pool| pool as usize),
+    ));
     let began = Instant::now();
     let mut connections = JoinSet::new();
     loop {
@@ -204,7 +206,9 @@ async fn answer(
     tokio::time::sleep(rig.work).await;
     counters.in_use.fetch_sub(1, Ordering::Relaxed);
     drop(permit);
-    counters.wait_us.fetch_add(waited.as_micros() as u64, Ordering::Relaxed);
+    counters
+        .wait_us
+        .fetch_add(waited.as_micros() as u64, Ordering::Relaxed);
     counters
         .handler_us
         .fetch_add(entered.elapsed().as_micros() as u64, Ordering::Relaxed);

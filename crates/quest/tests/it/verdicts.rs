@@ -25,13 +25,20 @@ fn a_pool_of_three_is_named_and_replayed() {
     assert_ne!(found.verdict.grade, Grade::Proven);
 
     let again = recording::read(&found.file).expect("the evidence is a file");
-    assert_eq!(diagnosis::diagnose(&again), found.verdict, "a replay says the same");
+    assert_eq!(
+        diagnosis::diagnose(&again),
+        found.verdict,
+        "a replay says the same"
+    );
 
     let report = Report::new(&again, found.verdict, &found.file);
     report.write(&out.0).expect("the report can be written");
     let page = std::fs::read_to_string(out.0.join("report.html")).expect("the report is there");
     assert!(page.contains("connection pool exhausted") && page.contains("<svg"));
-    assert!(!page.contains("<script") && !page.contains("http-equiv"), "it needs nothing from elsewhere");
+    assert!(
+        !page.contains("<script") && !page.contains("http-equiv"),
+        "it needs nothing from elsewhere"
+    );
     let json = std::fs::read_to_string(out.0.join("report.json")).expect("the report is there");
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(json["verdict"]["bottleneck"], "D1");

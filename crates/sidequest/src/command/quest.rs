@@ -33,7 +33,9 @@ pub(crate) fn run(quest: Quest) -> Result<Exit, Failure> {
         .transpose()
         .map_err(|error| Exit::Target.because(error))?;
     if let Some(demo) = &demo {
-        settings = demo.settings(settings).map_err(|error| Exit::Target.because(error))?;
+        settings = demo
+            .settings(settings)
+            .map_err(|error| Exit::Target.because(error))?;
     }
     let task = Task::resolve(settings).map_err(|error| Exit::Usage.because(error))?;
     for note in &task.notes {
@@ -62,7 +64,12 @@ pub(crate) fn run(quest: Quest) -> Result<Exit, Failure> {
             let found = attended(config, task.quiet)?;
             // Stopped before the report, so that what is told last stands last.
             drop(demo);
-            (found.evidence, found.verdict, found.file, Some(config.out.clone()))
+            (
+                found.evidence,
+                found.verdict,
+                found.file,
+                Some(config.out.clone()),
+            )
         }
     };
     let mut report = Report::new(&evidence, verdict, &file);
@@ -90,7 +97,10 @@ pub(crate) fn run(quest: Quest) -> Result<Exit, Failure> {
 
 /// Investigates on a thread of its own, so that this one hears signals: the first ends the quest with the evidence
 /// that there is, the second the process.
-fn attended(config: &quest::config::Config, quiet: bool) -> Result<quest::investigate::Investigation, Failure> {
+fn attended(
+    config: &quest::config::Config,
+    quiet: bool,
+) -> Result<quest::investigate::Investigation, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -151,7 +161,9 @@ fn failure(error: Error) -> Failure {
             Exit::Target,
             Some("what was seen before is in the evidence: sidequest quest --replay judges it"),
         ),
-        Error::Load(_) | Error::Source { .. } | Error::File { .. } | Error::Evidence { .. } => (Exit::Usage, None),
+        Error::Load(_) | Error::Source { .. } | Error::File { .. } | Error::Evidence { .. } => {
+            (Exit::Usage, None)
+        }
         _ => (Exit::Bug, None),
     };
     let failure = exit.because(error);

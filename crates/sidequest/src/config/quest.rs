@@ -21,7 +21,7 @@ use crate::args::{
 };
 
 const BUDGET: Duration = Duration::from_secs(180);
-const RATE_MAX: u32 = 50_000;
+const RATE_MAX: u32 = 100_000;
 const CONCURRENCY_MAX: u32 = 256;
 const ERRORS_MAX_PERCENT: u32 = 20;
 const AT_ONCE: u32 = 200;
@@ -69,7 +69,10 @@ impl Task {
         let bounds = settings
             .fail_if
             .iter()
-            .map(|text| text.parse::<Bound>().map_err(|reason| anyhow!("understand --fail-if: {reason}")))
+            .map(|text| {
+                text.parse::<Bound>()
+                    .map_err(|reason| anyhow!("understand --fail-if: {reason}"))
+            })
             .collect::<anyhow::Result<Vec<_>>>()?;
         let (out, compare) = (settings.out.clone(), settings.compare.clone());
         let (json, quiet) = (settings.json, settings.quiet);
@@ -111,7 +114,11 @@ fn ask(settings: Settings) -> anyhow::Result<(Config, Vec<String>)> {
     };
     let run = Run::resolve(as_load(&settings, &url)?)?;
     let began = jiff::Timestamp::now().to_string();
-    let stamp: String = began.chars().filter(|letter| *letter != ':').take_while(|letter| *letter != '.').collect();
+    let stamp: String = began
+        .chars()
+        .filter(|letter| *letter != ':')
+        .take_while(|letter| *letter != '.')
+        .collect();
     let postgres = settings
         .postgres
         .iter()
@@ -137,7 +144,9 @@ fn ask(settings: Settings) -> anyhow::Result<(Config, Vec<String>)> {
             burst: settings.at_once.unwrap_or(AT_ONCE),
             allow_writes: settings.allow_writes,
         },
-        out: settings.out.unwrap_or_else(|| PathBuf::from(format!("quest-{stamp}"))),
+        out: settings
+            .out
+            .unwrap_or_else(|| PathBuf::from(format!("quest-{stamp}"))),
         began,
         seed: settings.seed.unwrap_or(SEED),
         version: env!("CARGO_PKG_VERSION").to_owned(),

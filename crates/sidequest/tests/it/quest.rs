@@ -70,14 +70,24 @@ impl Drop for Nginx {
 
 #[test]
 fn the_limit_of_nginx_is_named() {
-    let Some(nginx) = program("nginx", "the_limit_of_nginx_is_named") else { return };
+    let Some(nginx) = program("nginx", "the_limit_of_nginx_is_named") else {
+        return;
+    };
     let nginx = Nginx::start(&nginx);
     let directory = Directory::new();
     let out = directory.path().join("out");
     let out = out.to_str().expect("the path is text");
     let url = format!("http://127.0.0.1:{}/", nginx.port);
     let said = run(&mut sidequest(&[
-        "quest", &url, "--at-once", "5000", "--budget", "12s", "--out", out, "--quiet",
+        "quest",
+        &url,
+        "--at-once",
+        "5000",
+        "--budget",
+        "12s",
+        "--out",
+        out,
+        "--quiet",
     ]));
     assert!(said.starts_with("exit code: 0\n"), "{said}");
     let report = fs::read_to_string(directory.path().join("out/report.json")).expect("the report is there");
@@ -97,9 +107,21 @@ fn the_limit_of_nginx_is_named() {
     assert_eq!(again["verdict"], report["verdict"]);
 
     // And a script can ask for it.
-    let failed = run(&mut sidequest(&["quest", "--replay", out, "--fail-if", "bottleneck=P1"]));
+    let failed = run(&mut sidequest(&[
+        "quest",
+        "--replay",
+        out,
+        "--fail-if",
+        "bottleneck=P1",
+    ]));
     assert!(failed.starts_with("exit code: 9\n"), "{failed}");
-    let fine = run(&mut sidequest(&["quest", "--replay", out, "--fail-if", "bottleneck=D1"]));
+    let fine = run(&mut sidequest(&[
+        "quest",
+        "--replay",
+        out,
+        "--fail-if",
+        "bottleneck=D1",
+    ]));
     assert!(fine.starts_with("exit code: 0\n"), "{fine}");
 }
 
@@ -113,27 +135,48 @@ fn mistakes_and_dead_targets() {
     assert!(dead.contains(&format!("error: failed to reach {url}")), "{dead}");
 
     let writes = run(&mut sidequest(&["quest", &url, "-X", "DELETE", "--quiet"]));
-    assert!(writes.starts_with("exit code: 2\n") && writes.contains("--allow-writes"), "{writes}");
+    assert!(
+        writes.starts_with("exit code: 2\n") && writes.contains("--allow-writes"),
+        "{writes}"
+    );
 
     let condition = run(&mut sidequest(&["quest", &url, "--fail-if", "p99>fast"]));
     assert!(condition.starts_with("exit code: 2\n"), "{condition}");
 
-    let secret = run(&mut sidequest(&["quest", &url, "--postgres", "postgres://me:secret@"]));
-    assert!(secret.starts_with("exit code: 2\n") && !secret.contains("secret"), "{secret}");
+    let secret = run(&mut sidequest(&[
+        "quest",
+        &url,
+        "--postgres",
+        "postgres://me:secret@",
+    ]));
+    assert!(
+        secret.starts_with("exit code: 2\n") && !secret.contains("secret"),
+        "{secret}"
+    );
 
     let nothing = run(&mut sidequest(&["quest"]));
-    assert!(nothing.starts_with("exit code: 2\n") && nothing.contains("give a URL"), "{nothing}");
+    assert!(
+        nothing.starts_with("exit code: 2\n") && nothing.contains("give a URL"),
+        "{nothing}"
+    );
 }
 
 #[test]
 fn a_file_says_what_options_say() {
     let directory = Directory::new();
     let file = directory.path().join("quest.toml");
-    fs::write(&file, "url = \"http://127.0.0.1:1/\"\nbudget = \"10s\"\nquiet = true\n").expect("a file");
+    fs::write(
+        &file,
+        "url = \"http://127.0.0.1:1/\"\nbudget = \"10s\"\nquiet = true\n",
+    )
+    .expect("a file");
     let file = file.to_str().expect("the path is text");
     let dead = run(&mut sidequest(&["quest", "--config", file]));
     assert!(dead.starts_with("exit code: 10\n"), "{dead}");
     fs::write(file, "urll = \"http://127.0.0.1:1/\"\n").expect("a file");
     let unknown = run(&mut sidequest(&["quest", "--config", file]));
-    assert!(unknown.starts_with("exit code: 2\n") && unknown.contains("urll"), "{unknown}");
+    assert!(
+        unknown.starts_with("exit code: 2\n") && unknown.contains("urll"),
+        "{unknown}"
+    );
 }

@@ -20,7 +20,14 @@ pub(super) fn read(session: &mut Session, version: &Version, reading: &mut Readi
     ))?;
     let mut waits_for_locks = false;
     let gauges = &mut reading.gauges;
-    for key in ["active", "running", "idle", "idle_in_transaction", "sessions", "autovacuum"] {
+    for key in [
+        "active",
+        "running",
+        "idle",
+        "idle_in_transaction",
+        "sessions",
+        "autovacuum",
+    ] {
         gauges.insert(key.to_owned(), 0.0);
     }
     for row in &rows {

@@ -39,7 +39,9 @@ impl Location {
         let mut config: tokio_postgres::Config = url.parse().map_err(|error: tokio_postgres::Error| {
             use std::error::Error as _;
             // The source names the part that is wrong, and no value of it.
-            error.source().map_or_else(|| error.to_string(), ToString::to_string)
+            error
+                .source()
+                .map_or_else(|| error.to_string(), ToString::to_string)
         })?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err("it names no host".to_owned());
@@ -70,7 +72,9 @@ impl Location {
     pub fn is_local(&self) -> bool {
         self.0.get_hosts().iter().all(|host| match host {
             Host::Unix(_) => true,
-            Host::Tcp(host) => host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback()),
+            Host::Tcp(host) => {
+                host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+            }
         })
     }
 }
@@ -174,7 +178,11 @@ impl Row {
 fn state(error: &tokio_postgres::Error) -> State {
     use std::error::Error as _;
     let Some(database) = error.as_db_error() else {
-        return State::Absent(error.source().map_or_else(|| error.to_string(), ToString::to_string));
+        return State::Absent(
+            error
+                .source()
+                .map_or_else(|| error.to_string(), ToString::to_string),
+        );
     };
     let refusals = [
         &SqlState::INSUFFICIENT_PRIVILEGE,

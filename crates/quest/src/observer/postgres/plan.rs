@@ -66,7 +66,9 @@ pub struct Trial {
 /// Explains a statement, and tries the indexes that its plan suggests.
 pub fn explain(session: &mut Session, version: &Version, query_id: &str, sql: &str) -> Result<Plan, State> {
     if !is_reading(sql) {
-        return Err(State::Absent("only a statement that reads is explained".to_owned()));
+        return Err(State::Absent(
+            "only a statement that reads is explained".to_owned(),
+        ));
     }
     session.query("BEGIN READ ONLY")?;
     let explained = explain_open(session, version, query_id, sql);
@@ -87,7 +89,9 @@ fn explain_open(session: &mut Session, version: &Version, query_id: &str, sql: &
     };
     walk(&root, 0, &mut plan.steps);
     let has_hypopg = session
-        .query(&format!("SELECT {MARK} 1 FROM pg_extension WHERE extname = 'hypopg'"))?
+        .query(&format!(
+            "SELECT {MARK} 1 FROM pg_extension WHERE extname = 'hypopg'"
+        ))?
         .len()
         == 1;
     if !has_hypopg {
@@ -98,7 +102,8 @@ fn explain_open(session: &mut Session, version: &Version, query_id: &str, sql: &
         plan.trials.push(try_index(session, &ask, &index)?);
     }
     if plan.trials.is_empty() {
-        plan.untried = Some("its plan scans no table by a condition or an order that an index could serve".to_owned());
+        plan.untried =
+            Some("its plan scans no table by a condition or an order that an index could serve".to_owned());
     }
     Ok(plan)
 }
@@ -108,7 +113,11 @@ fn try_index(session: &mut Session, ask: &str, index: &str) -> Result<Trial, Sta
         "SELECT {MARK} indexrelid::text, indexname::text FROM hypopg_create_index({})",
         quoted(index)
     ))?;
-    let name = made.first().and_then(|row| row.text(1)).unwrap_or_default().to_owned();
+    let name = made
+        .first()
+        .and_then(|row| row.text(1))
+        .unwrap_or_default()
+        .to_owned();
     let root = ask_plan(session, ask);
     session.query(&format!("SELECT {MARK} hypopg_reset()"))?;
     let root = root?;
@@ -126,7 +135,9 @@ fn prepare(session: &mut Session, version: &Version, sql: &str) -> Result<String
         return Ok(format!("EXPLAIN (GENERIC_PLAN, FORMAT JSON) {sql}"));
     }
     let parameters = parameters(sql);
-    session.query(&format!("SET LOCAL plan_cache_mode = force_generic_plan; PREPARE quest_plan AS {sql}"))?;
+    session.query(&format!(
+        "SET LOCAL plan_cache_mode = force_generic_plan; PREPARE quest_plan AS {sql}"
+    ))?;
     let nulls = vec!["NULL"; parameters].join(", ");
     Ok(if parameters == 0 {
         "EXPLAIN (FORMAT JSON) EXECUTE quest_plan".to_owned()
@@ -138,7 +149,8 @@ fn prepare(session: &mut Session, version: &Version, sql: &str) -> Result<String
 fn ask_plan(session: &mut Session, ask: &str) -> Result<Value, State> {
     let rows = session.query(ask)?;
     let text: String = rows.iter().filter_map(|row| row.text(0)).collect();
-    let value: Value = serde_json::from_str(&text).map_err(|error| State::Absent(format!("its plan: {error}")))?;
+    let value: Value =
+        serde_json::from_str(&text).map_err(|error| State::Absent(format!("its plan: {error}")))?;
     Ok(value[0]["Plan"].clone())
 }
 
@@ -176,7 +188,11 @@ fn walk(node: &Value, depth: usize, steps: &mut Vec<Step>) {
 /// Indexes that could serve a sequential scan: by its filter, and by the orders that stand above it.
 fn candidates(steps: &[Step]) -> Vec<String> {
     let mut indexes = Vec::new();
-    for (at, scan) in steps.iter().enumerate().filter(|(_, step)| step.kind == "Seq Scan") {
+    for (at, scan) in steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| step.kind == "Seq Scan")
+    {
         let Some(relation) = &scan.relation else { continue };
         let mut columns: Vec<Vec<String>> = Vec::new();
         if let Some(filter) = &scan.filter {
@@ -226,8 +242,13 @@ fn column(text: &str) -> Option<String> {
     };
     let name = name.rsplit('.').next().unwrap_or(name);
     let is_plain = name.starts_with(|letter: char| letter.is_ascii_lowercase() || letter == '_')
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let is_known = direction.is_empty() || direction.starts_with("DESC") || direction.starts_with("ASC") || direction.starts_with("NULLS");
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_known = direction.is_empty()
+        || direction.starts_with("DESC")
+        || direction.starts_with("ASC")
+        || direction.starts_with("NULLS");
     (is_plain && is_known).then(|| {
         if direction.is_empty() {
             name.to_owned()
@@ -248,7 +269,11 @@ fn parameters(sql: &str) -> usize {
 }
 
 fn is_reading(sql: &str) -> bool {
-    let first: String = sql.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
+    let first: String = sql
+        .trim_start()
+        .chars()
+        .take_while(char::is_ascii_alphabetic)
+        .collect();
     // A semicolon inside would be a second statement.
     let is_one = !sql.trim().trim_end_matches(';').contains(';');
     is_one && (first.eq_ignore_ascii_case("select") || first.eq_ignore_ascii_case("with"))

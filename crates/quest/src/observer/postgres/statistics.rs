@@ -37,9 +37,17 @@ pub(super) fn database(session: &mut Session, version: &Version, reading: &mut R
             reading.gauges.insert("backends".to_owned(), backends);
         }
     }
-    let rows = session.query(&version.checkpoints().replacen("SELECT", &format!("SELECT {MARK}"), 1))?;
+    let rows = session.query(
+        &version
+            .checkpoints()
+            .replacen("SELECT", &format!("SELECT {MARK}"), 1),
+    )?;
     if let Some(row) = rows.first() {
-        for (key, at) in [("checkpoints_timed", 0), ("checkpoints_requested", 1), ("buffers_backend", 2)] {
+        for (key, at) in [
+            ("checkpoints_timed", 0),
+            ("checkpoints_requested", 1),
+            ("buffers_backend", 2),
+        ] {
             if let Some(value) = row.number(at) {
                 reading.counters.insert(key.to_owned(), value);
             }
@@ -85,8 +93,16 @@ pub(super) fn statements(
     reading: &mut Reading,
     facts: &mut BTreeMap<String, String>,
 ) -> Result<(), State> {
-    let plan_time = if version.number >= 130_000 { "total_plan_time" } else { "0" };
-    let exec_time = if version.number >= 130_000 { "total_exec_time" } else { "total_time" };
+    let plan_time = if version.number >= 130_000 {
+        "total_plan_time"
+    } else {
+        "0"
+    };
+    let exec_time = if version.number >= 130_000 {
+        "total_exec_time"
+    } else {
+        "total_time"
+    };
     let rows = session.query(&format!(
         "SELECT {MARK} queryid::text, calls, {exec_time}, {plan_time}, rows, shared_blks_read, shared_blks_hit, {}, \
          left(query, {TEXT_LENGTH_MAX}) FROM pg_stat_statements \
@@ -109,7 +125,10 @@ pub(super) fn statements(
         ] {
             if let Some(value) = row.number(at) {
                 // One statement of several roles, or at the top level and below, has several rows.
-                *reading.counters.entry(format!("statement/{id}/{key}")).or_default() += value * scale;
+                *reading
+                    .counters
+                    .entry(format!("statement/{id}/{key}"))
+                    .or_default() += value * scale;
             }
         }
         if texts < TEXTS_MAX

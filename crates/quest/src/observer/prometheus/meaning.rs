@@ -70,10 +70,19 @@ pub const METRICS: &[Metric] = &[
     counter("http_server_request_duration_seconds_sum", "handler_seconds"),
     counter("http_server_requests_seconds_sum", "handler_seconds"),
     counter("http_request_duration_seconds_sum", "handler_seconds"),
-    scaled(counter("http_server_duration_milliseconds_sum", "handler_seconds"), 1e-3),
+    scaled(
+        counter("http_server_duration_milliseconds_sum", "handler_seconds"),
+        1e-3,
+    ),
     counter("http_requests_duration_seconds_sum", "handler_seconds"),
-    counter("starlette_requests_processing_time_seconds_sum", "handler_seconds"),
-    counter("django_http_requests_latency_seconds_by_view_method_sum", "handler_seconds"),
+    counter(
+        "starlette_requests_processing_time_seconds_sum",
+        "handler_seconds",
+    ),
+    counter(
+        "django_http_requests_latency_seconds_by_view_method_sum",
+        "handler_seconds",
+    ),
     counter("flask_http_request_duration_seconds_sum", "handler_seconds"),
     counter("prometheus_http_request_duration_seconds_sum", "handler_seconds"),
     counter("sidequest_http_requests_total", "handler_count"),
@@ -83,8 +92,14 @@ pub const METRICS: &[Metric] = &[
     counter("http_request_duration_seconds_count", "handler_count"),
     counter("http_server_duration_milliseconds_count", "handler_count"),
     counter("http_requests_duration_seconds_count", "handler_count"),
-    counter("starlette_requests_processing_time_seconds_count", "handler_count"),
-    counter("django_http_requests_latency_seconds_by_view_method_count", "handler_count"),
+    counter(
+        "starlette_requests_processing_time_seconds_count",
+        "handler_count",
+    ),
+    counter(
+        "django_http_requests_latency_seconds_by_view_method_count",
+        "handler_count",
+    ),
     counter("flask_http_request_duration_seconds_count", "handler_count"),
     counter("prometheus_http_request_duration_seconds_count", "handler_count"),
     counter("http_requests_total", "handler_count"),
@@ -105,7 +120,13 @@ pub const METRICS: &[Metric] = &[
     counter("hikaricp_connections_acquire_seconds_sum", "pool_wait_seconds"),
     counter("go_sql_wait_duration_seconds_total", "pool_wait_seconds"),
     counter("db_client_connection_wait_time_seconds_sum", "pool_wait_seconds"),
-    scaled(counter("db_client_connections_wait_time_milliseconds_sum", "pool_wait_seconds"), 1e-3),
+    scaled(
+        counter(
+            "db_client_connections_wait_time_milliseconds_sum",
+            "pool_wait_seconds",
+        ),
+        1e-3,
+    ),
     counter("pgxpool_acquire_duration_seconds_total", "pool_wait_seconds"),
     scaled(counter("pgxpool_acquire_duration_ns", "pool_wait_seconds"), 1e-9),
     counter("pool_wait_seconds_total", "pool_wait_seconds"),
@@ -115,8 +136,16 @@ pub const METRICS: &[Metric] = &[
     gauge("sidequest_database_connections_in_use", "pool_in_use"),
     gauge("hikaricp_connections_active", "pool_in_use"),
     gauge("go_sql_in_use_connections", "pool_in_use"),
-    only(gauge("db_client_connection_count", "pool_in_use"), "state", "used"),
-    only(gauge("db_client_connections_usage", "pool_in_use"), "state", "used"),
+    only(
+        gauge("db_client_connection_count", "pool_in_use"),
+        "state",
+        "used",
+    ),
+    only(
+        gauge("db_client_connections_usage", "pool_in_use"),
+        "state",
+        "used",
+    ),
     gauge("pgxpool_acquired_conns", "pool_in_use"),
     gauge("pool_in_use", "pool_in_use"),
     gauge("db_pool_in_use", "pool_in_use"),
@@ -160,7 +189,10 @@ pub const METRICS: &[Metric] = &[
     // Calls to others.
     counter("http_client_request_duration_seconds_sum", "downstream_seconds"),
     counter("http_client_requests_seconds_sum", "downstream_seconds"),
-    scaled(counter("http_client_duration_milliseconds_sum", "downstream_seconds"), 1e-3),
+    scaled(
+        counter("http_client_duration_milliseconds_sum", "downstream_seconds"),
+        1e-3,
+    ),
     counter("downstream_seconds_sum", "downstream_seconds"),
     gauge("http_client_active_requests", "downstream_in_flight"),
     gauge("downstream_in_flight", "downstream_in_flight"),
@@ -187,10 +219,22 @@ pub const METRICS: &[Metric] = &[
     // Its control group.
     counter("sidequest_cgroup_periods_total", "cgroup_periods"),
     counter("container_cpu_cfs_periods_total", "cgroup_periods"),
-    counter("sidequest_cgroup_throttled_periods_total", "cgroup_throttled_periods"),
-    counter("container_cpu_cfs_throttled_periods_total", "cgroup_throttled_periods"),
-    counter("sidequest_cgroup_throttled_seconds_total", "cgroup_throttled_seconds"),
-    counter("container_cpu_cfs_throttled_seconds_total", "cgroup_throttled_seconds"),
+    counter(
+        "sidequest_cgroup_throttled_periods_total",
+        "cgroup_throttled_periods",
+    ),
+    counter(
+        "container_cpu_cfs_throttled_periods_total",
+        "cgroup_throttled_periods",
+    ),
+    counter(
+        "sidequest_cgroup_throttled_seconds_total",
+        "cgroup_throttled_seconds",
+    ),
+    counter(
+        "container_cpu_cfs_throttled_seconds_total",
+        "cgroup_throttled_seconds",
+    ),
     gauge("sidequest_cgroup_cpu_quota_cores", "cgroup_quota_cores"),
     counter("sidequest_cgroup_oom_kills_total", "cgroup_oom_kills"),
     counter("container_oom_events_total", "cgroup_oom_kills"),
@@ -208,7 +252,9 @@ pub(super) fn read(lines: &[Line], known: &mut BTreeMap<String, &'static str>) -
     }
     let mut reading = Reading::default();
     for metric in METRICS {
-        let Some(lines) = by_name.get(metric.name) else { continue };
+        let Some(lines) = by_name.get(metric.name) else {
+            continue;
+        };
         let (values, is_taken) = match metric.kind {
             Kind::Counter => (&mut reading.counters, reading.gauges.contains_key(metric.meaning)),
             Kind::Gauge => (&mut reading.gauges, false),
@@ -217,7 +263,10 @@ pub(super) fn read(lines: &[Line], known: &mut BTreeMap<String, &'static str>) -
             continue;
         }
         let fits = |line: &&&Line| {
-            metric.only.is_none_or(|(label, value)| line.label(label) == Some(value)) && line.value.is_finite()
+            metric
+                .only
+                .is_none_or(|(label, value)| line.label(label) == Some(value))
+                && line.value.is_finite()
         };
         let mut found = lines.iter().filter(fits).peekable();
         if found.peek().is_none() {

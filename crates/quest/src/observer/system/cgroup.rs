@@ -31,7 +31,8 @@ impl Groups {
         let mut groups = Groups::default();
         for line in member.lines() {
             let mut fields = line.splitn(3, ':');
-            let (Some(_), Some(controllers), Some(path)) = (fields.next(), fields.next(), fields.next()) else {
+            let (Some(_), Some(controllers), Some(path)) = (fields.next(), fields.next(), fields.next())
+            else {
                 continue;
             };
             if controllers.is_empty() {
@@ -70,13 +71,20 @@ impl Groups {
             if let Some(count) = read_number(&group.join("memory.failcnt")) {
                 counters.insert("cgroup_memory_limit_hits".to_owned(), count);
             }
-            if let Some(bytes) = read_number(&group.join("memory.limit_in_bytes")).filter(|bytes| *bytes < 1e18) {
+            if let Some(bytes) =
+                read_number(&group.join("memory.limit_in_bytes")).filter(|bytes| *bytes < 1e18)
+            {
                 gauges.insert("cgroup_memory_max_bytes".to_owned(), bytes);
             }
             if let Some(bytes) = read_number(&group.join("memory.usage_in_bytes")) {
                 gauges.insert("cgroup_memory_bytes".to_owned(), bytes);
             }
-            field(&group.join("memory.oom_control"), "oom_kill", "cgroup_oom_kills", counters);
+            field(
+                &group.join("memory.oom_control"),
+                "oom_kill",
+                "cgroup_oom_kills",
+                counters,
+            );
         }
         if let Some(group) = &self.unified {
             self.read_unified(group, counters, gauges);
@@ -99,11 +107,25 @@ impl Groups {
                 }
             }
         }
-        for (resource, file) in [("cpu", "cpu.pressure"), ("memory", "memory.pressure"), ("io", "io.pressure")] {
+        for (resource, file) in [
+            ("cpu", "cpu.pressure"),
+            ("memory", "memory.pressure"),
+            ("io", "io.pressure"),
+        ] {
             pressure(&group.join(file), &format!("cgroup_{resource}"), counters);
         }
-        field(&group.join("memory.events"), "oom_kill", "cgroup_oom_kills", counters);
-        field(&group.join("memory.events"), "max", "cgroup_memory_limit_hits", counters);
+        field(
+            &group.join("memory.events"),
+            "oom_kill",
+            "cgroup_oom_kills",
+            counters,
+        );
+        field(
+            &group.join("memory.events"),
+            "max",
+            "cgroup_memory_limit_hits",
+            counters,
+        );
         for (file, key) in [
             ("memory.max", "cgroup_memory_max_bytes"),
             ("memory.current", "cgroup_memory_bytes"),
@@ -117,7 +139,9 @@ impl Groups {
 
 /// `some` and `full` of a pressure file, in seconds.
 pub(super) fn pressure(file: &Path, name: &str, counters: &mut BTreeMap<String, f64>) {
-    let Ok(text) = fs::read_to_string(file) else { return };
+    let Ok(text) = fs::read_to_string(file) else {
+        return;
+    };
     for line in text.lines() {
         let mut fields = line.split_whitespace();
         let Some(kind) = fields.next() else { continue };
@@ -129,10 +153,16 @@ pub(super) fn pressure(file: &Path, name: &str, counters: &mut BTreeMap<String, 
 }
 
 fn statistics(group: &Path, counters: &mut BTreeMap<String, f64>) {
-    let Ok(text) = fs::read_to_string(group.join("cpu.stat")) else { return };
+    let Ok(text) = fs::read_to_string(group.join("cpu.stat")) else {
+        return;
+    };
     for line in text.lines() {
-        let Some((key, value)) = line.split_once(' ') else { continue };
-        let Ok(value) = value.trim().parse::<f64>() else { continue };
+        let Some((key, value)) = line.split_once(' ') else {
+            continue;
+        };
+        let Ok(value) = value.trim().parse::<f64>() else {
+            continue;
+        };
         match key {
             "nr_periods" => counters.insert("cgroup_periods".to_owned(), value),
             "nr_throttled" => counters.insert("cgroup_throttled_periods".to_owned(), value),
@@ -145,7 +175,9 @@ fn statistics(group: &Path, counters: &mut BTreeMap<String, f64>) {
 }
 
 fn field(file: &Path, name: &str, key: &str, counters: &mut BTreeMap<String, f64>) {
-    let Ok(text) = fs::read_to_string(file) else { return };
+    let Ok(text) = fs::read_to_string(file) else {
+        return;
+    };
     let value = text
         .lines()
         .filter_map(|line| line.split_once(' '))

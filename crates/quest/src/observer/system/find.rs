@@ -14,7 +14,9 @@ const LOOKED_AT_MAX: usize = 65_536;
 /// Pids of processes of this name.
 pub fn named(name: &str) -> Vec<u32> {
     let mut pids: Vec<u32> = pids()
-        .filter(|pid| name_of(*pid).is_some_and(|found| found == name || (name.len() > 15 && name.starts_with(&found))))
+        .filter(|pid| {
+            name_of(*pid).is_some_and(|found| found == name || (name.len() > 15 && name.starts_with(&found)))
+        })
         .collect();
     // A parent of the same name stands for its children.
     let all: BTreeSet<u32> = pids.iter().copied().collect();
@@ -63,10 +65,14 @@ pub(super) fn children(pid: u32) -> Vec<u32> {
             break;
         }
         // Children belong to the thread that made them.
-        let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { continue };
+        let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
+            continue;
+        };
         for task in tasks.flatten() {
             if let Ok(text) = fs::read_to_string(task.path().join("children")) {
-                let children = text.split_whitespace().filter_map(|child| child.parse::<u32>().ok());
+                let children = text
+                    .split_whitespace()
+                    .filter_map(|child| child.parse::<u32>().ok());
                 for child in children {
                     found.push(child);
                     open.push(child);
@@ -96,10 +102,13 @@ fn pids() -> impl Iterator<Item = u32> {
 fn listening(port: u16) -> BTreeSet<u64> {
     let mut inodes = BTreeSet::new();
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
-        let Ok(text) = fs::read_to_string(table) else { continue };
+        let Ok(text) = fs::read_to_string(table) else {
+            continue;
+        };
         for line in text.lines().skip(1) {
             let fields: Vec<&str> = line.split_whitespace().collect();
-            let (Some(local), Some(state), Some(inode)) = (fields.get(1), fields.get(3), fields.get(9)) else {
+            let (Some(local), Some(state), Some(inode)) = (fields.get(1), fields.get(3), fields.get(9))
+            else {
                 continue;
             };
             let is_port = local
@@ -107,7 +116,8 @@ fn listening(port: u16) -> BTreeSet<u64> {
                 .and_then(|(_, port)| u16::from_str_radix(port, 16).ok())
                 == Some(port);
             // 0A is LISTEN.
-            if is_port && *state == "0A"
+            if is_port
+                && *state == "0A"
                 && let Ok(inode) = inode.parse()
             {
                 inodes.insert(inode);

@@ -46,14 +46,25 @@ impl Observer for System {
             let file = Path::new("/proc/pressure").join(resource);
             cgroup::pressure(&file, &format!("host/{resource}"), &mut reading.counters);
         }
-        network(self.parties.iter().find(|(party, _)| party.pid != 0), &mut reading);
+        network(
+            self.parties.iter().find(|(party, _)| party.pid != 0),
+            &mut reading,
+        );
         for (party, groups) in &self.parties {
-            let Some(mut counted) = process::read(party, is_full) else { continue };
+            let Some(mut counted) = process::read(party, is_full) else {
+                continue;
+            };
             groups.read(&mut counted.counters, &mut counted.gauges);
             let Counted { counters, gauges } = counted;
             let named = |key: String| format!("{}/{key}", party.role.name());
-            add(&mut reading.counters, counters.into_iter().map(|(key, value)| (named(key), value)));
-            add(&mut reading.gauges, gauges.into_iter().map(|(key, value)| (named(key), value)));
+            add(
+                &mut reading.counters,
+                counters.into_iter().map(|(key, value)| (named(key), value)),
+            );
+            add(
+                &mut reading.gauges,
+                gauges.into_iter().map(|(key, value)| (named(key), value)),
+            );
         }
         Ok(reading)
     }
@@ -62,7 +73,12 @@ impl Observer for System {
         let mut facts: BTreeMap<String, String> = self
             .parties
             .iter()
-            .map(|(party, _)| (party.role.name().to_owned(), format!("{} (pid {})", party.name, party.pid)))
+            .map(|(party, _)| {
+                (
+                    party.role.name().to_owned(),
+                    format!("{} (pid {})", party.name, party.pid),
+                )
+            })
             .collect();
         if let Ok(version) = fs::read_to_string("/proc/sys/kernel/osrelease") {
             facts.insert("kernel".to_owned(), version.trim().to_owned());
@@ -79,11 +95,17 @@ fn add(sums: &mut BTreeMap<String, f64>, more: impl Iterator<Item = (String, f64
 }
 
 fn processors(counters: &mut BTreeMap<String, f64>, gauges: &mut BTreeMap<String, f64>) {
-    let Ok(text) = fs::read_to_string("/proc/stat") else { return };
+    let Ok(text) = fs::read_to_string("/proc/stat") else {
+        return;
+    };
     let mut cores = 0.0;
     for line in text.lines() {
         if line.starts_with("cpu ") {
-            let fields: Vec<f64> = line.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
+            let fields: Vec<f64> = line
+                .split_whitespace()
+                .skip(1)
+                .filter_map(|field| field.parse().ok())
+                .collect();
             let field = |at: usize| fields.get(at).copied().unwrap_or(0.0) / TICKS;
             // user, nice, system, idle, iowait, irq, softirq, steal.
             counters.insert(
@@ -107,8 +129,22 @@ fn network(party: Option<&(Party, Groups)>, reading: &mut Reading) {
     };
     let root = Path::new(&root);
     for (file, section, wanted) in [
-        ("netstat", "TcpExt:", &["ListenOverflows", "ListenDrops", "TCPTimeouts"][..]),
-        ("snmp", "Tcp:", &["RetransSegs", "OutSegs", "ActiveOpens", "PassiveOpens", "AttemptFails"][..]),
+        (
+            "netstat",
+            "TcpExt:",
+            &["ListenOverflows", "ListenDrops", "TCPTimeouts"][..],
+        ),
+        (
+            "snmp",
+            "Tcp:",
+            &[
+                "RetransSegs",
+                "OutSegs",
+                "ActiveOpens",
+                "PassiveOpens",
+                "AttemptFails",
+            ][..],
+        ),
     ] {
         let text = fs::read_to_string(root.join(file)).unwrap_or_default();
         let mut lines = text.lines().filter(|line| line.starts_with(section));
@@ -132,9 +168,14 @@ fn network(party: Option<&(Party, Groups)>, reading: &mut Reading) {
         }
     }
     if let Ok(text) = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range") {
-        let ends: Vec<f64> = text.split_whitespace().filter_map(|end| end.parse().ok()).collect();
+        let ends: Vec<f64> = text
+            .split_whitespace()
+            .filter_map(|end| end.parse().ok())
+            .collect();
         if let [low, high] = ends[..] {
-            reading.gauges.insert("net/local_ports".to_owned(), high - low + 1.0);
+            reading
+                .gauges
+                .insert("net/local_ports".to_owned(), high - low + 1.0);
         }
     }
 }

@@ -24,9 +24,11 @@ pub(super) fn read(party: &Party, is_full: bool) -> Option<Counted> {
     match party.role {
         Role::Database | Role::Proxy => pids.extend(find::children(party.pid)),
         // A server may have started its database itself, which is another party.
-        Role::Server => pids.extend(find::children(party.pid).into_iter().filter(|pid| {
-            find::name_of(*pid).is_none_or(|name| Role::of_name(&name) != Role::Database)
-        })),
+        Role::Server => pids.extend(
+            find::children(party.pid)
+                .into_iter()
+                .filter(|pid| find::name_of(*pid).is_none_or(|name| Role::of_name(&name) != Role::Database)),
+        ),
         Role::Client => {}
     }
     pids.truncate(PROCESSES_MAX);
@@ -35,7 +37,9 @@ pub(super) fn read(party: &Party, is_full: bool) -> Option<Counted> {
     let mut threads = 0;
     for pid in &pids {
         let root = Path::new("/proc").join(pid.to_string());
-        let Ok(tasks) = fs::read_dir(root.join("task")) else { continue };
+        let Ok(tasks) = fs::read_dir(root.join("task")) else {
+            continue;
+        };
         for task in tasks.flatten() {
             threads += 1;
             if threads > THREADS_MAX {
@@ -63,7 +67,9 @@ fn thread(task: &Path, counters: &mut BTreeMap<String, f64>, runnable: &mut f64)
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
     if let Ok(text) = fs::read_to_string(task.join("schedstat")) {
-        let mut fields = text.split_whitespace().filter_map(|field| field.parse::<f64>().ok());
+        let mut fields = text
+            .split_whitespace()
+            .filter_map(|field| field.parse::<f64>().ok());
         if let (Some(run), Some(delay)) = (fields.next(), fields.next()) {
             *counters.entry("run_seconds".to_owned()).or_default() += run / 1e9;
             *counters.entry("run_delay_seconds".to_owned()).or_default() += delay / 1e9;
@@ -83,7 +89,12 @@ fn faults(root: &Path, counters: &mut BTreeMap<String, f64>) {
     if let Ok(text) = fs::read_to_string(root.join("stat"))
         && let Some(fields) = after_name(&text)
     {
-        let field = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
+        let field = |at: usize| {
+            fields
+                .get(at)
+                .and_then(|field| field.parse::<f64>().ok())
+                .unwrap_or(0.0)
+        };
         // After the name: state is 0, majflt 9, utime 11, stime 12.
         *counters.entry("major_faults".to_owned()).or_default() += field(9);
         *counters.entry("cpu_seconds".to_owned()).or_default() += (field(11) + field(12)) / TICKS;
@@ -110,7 +121,10 @@ fn memory_and_descriptors(root: &Path, gauges: &mut BTreeMap<String, f64>) {
     }
     if let Ok(text) = fs::read_to_string(root.join("limits"))
         && let Some(line) = text.lines().find(|line| line.starts_with("Max open files"))
-        && let Some(max) = line.split_whitespace().nth(3).and_then(|number| number.parse::<f64>().ok())
+        && let Some(max) = line
+            .split_whitespace()
+            .nth(3)
+            .and_then(|number| number.parse::<f64>().ok())
     {
         gauges.insert("descriptors_max".to_owned(), max);
     }

@@ -20,7 +20,12 @@ fn this_process_is_read() {
     }
     let after = system.read(Depth::Full).expect("Linux");
     let run = |reading: &crate::observer::Reading| reading.counters["client/run_seconds"];
-    assert!(run(&after) - run(&before) > 0.005, "{} to {}", run(&before), run(&after));
+    assert!(
+        run(&after) - run(&before) > 0.005,
+        "{} to {}",
+        run(&before),
+        run(&after)
+    );
     assert!(after.gauges["client/threads"] >= 1.0);
     assert!(after.gauges["host/cores"] >= 1.0);
 }

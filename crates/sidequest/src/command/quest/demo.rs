@@ -50,7 +50,15 @@ impl Demo {
         let directory = env::temp_dir().join(format!("sidequest-demo-{}", process::id()));
         fs::create_dir_all(&directory).with_context(|| format!("make {}", directory.display()))?;
         let mut child = Command::new(env::current_exe().context("find ourselves")?)
-            .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log-level", "warn"])
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--admin",
+                "127.0.0.1:0",
+                "--log-level",
+                "warn",
+            ])
             .arg("--data")
             .arg(&directory)
             .stdin(Stdio::null())
@@ -58,7 +66,10 @@ impl Demo {
             .stderr(Stdio::inherit())
             .spawn()
             .context("start the demo")?;
-        let stdout = child.stdout.take().ok_or_else(|| anyhow!("start the demo: it has no stdout"))?;
+        let stdout = child
+            .stdout
+            .take()
+            .ok_or_else(|| anyhow!("start the demo: it has no stdout"))?;
         let (sender, lines) = sync_channel(LINES_MAX);
         let reader = thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -98,7 +109,11 @@ impl Demo {
         let demo = Settings {
             url: Some(format!("http://{}/api/v1/objects/{{id}}/analysis", self.address)),
             values: vec![format!("id={}", ids.join(","))],
-            metrics: self.admin.iter().map(|admin| format!("http://{admin}/metrics")).collect(),
+            metrics: self
+                .admin
+                .iter()
+                .map(|admin| format!("http://{admin}/metrics"))
+                .collect(),
             postgres,
             process: vec![self.child.id().to_string()],
             ..Settings::default()
@@ -111,7 +126,10 @@ impl Demo {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let Ok(line) = lines.recv_timeout(left) else {
-                bail!("start the demo: it ended, or did not listen within {} s", START_MAX.as_secs());
+                bail!(
+                    "start the demo: it ended, or did not listen within {} s",
+                    START_MAX.as_secs()
+                );
             };
             if !quiet {
                 console::faults(format_args!("  demo: {line}"));
@@ -121,11 +139,15 @@ impl Demo {
                 self.place = place
                     .and_then(|place| place.rsplit_once(" ("))
                     .map(|(place, _)| PathBuf::from(place));
-            } else if let Some((name, _)) = line.strip_prefix("filled: ").and_then(|rest| rest.split_once(" with ")) {
+            } else if let Some((name, _)) = line
+                .strip_prefix("filled: ")
+                .and_then(|rest| rest.split_once(" with "))
+            {
                 self.databases.push(name.to_owned());
             } else if let Some(rest) = line.strip_prefix("listening: http://") {
                 let mut addresses = rest.split("http://").map(|rest| {
-                    let end = rest.find(|letter: char| !(letter.is_ascii_alphanumeric() || ".:[]".contains(letter)));
+                    let end = rest
+                        .find(|letter: char| !(letter.is_ascii_alphanumeric() || ".:[]".contains(letter)));
                     rest[..end.unwrap_or(rest.len())].parse::<SocketAddr>()
                 });
                 self.address = addresses
@@ -144,10 +166,19 @@ impl Demo {
         let mut stream = TcpStream::connect(self.address).context(what)?;
         stream.set_read_timeout(Some(STOP_MAX)).context(what)?;
         // In HTTP/1.0 the body ends where the connection does.
-        write!(stream, "GET /api/v1/objects?limit={OBJECTS} HTTP/1.0\r\nhost: demo\r\n\r\n").context(what)?;
+        write!(
+            stream,
+            "GET /api/v1/objects?limit={OBJECTS} HTTP/1.0\r\nhost: demo\r\n\r\n"
+        )
+        .context(what)?;
         let mut answer = String::new();
-        stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer).context(what)?;
-        let (_, body) = answer.split_once("\r\n\r\n").ok_or_else(|| anyhow!("{what}: no HTTP"))?;
+        stream
+            .take(ANSWER_BYTES_MAX)
+            .read_to_string(&mut answer)
+            .context(what)?;
+        let (_, body) = answer
+            .split_once("\r\n\r\n")
+            .ok_or_else(|| anyhow!("{what}: no HTTP"))?;
         let body: serde_json::Value = serde_json::from_str(body).context(what)?;
         let ids: Vec<String> = body["items"]
             .as_array()
