@@ -80,6 +80,8 @@ pub(crate) struct Outcomes {
     pub windows: BTreeMap<String, Window>,
     /// When it began to be measured.
     pub start: Duration,
+    /// How long requests were begun: what throughput is over. A server that is gone is not waited for.
+    pub seconds: f64,
     /// Why it was stopped before its time.
     pub stopped: Option<Stop>,
     /// Requests in flight, by time of looking.
@@ -146,8 +148,7 @@ impl Tally {
         Some(f64::from(sorted[at]) / 1e3)
     }
 
-    /// How long requests were asked for and answered. A connection that is made anew is part of it, a server that is
-    /// gone is not.
+    /// From the first wish to send to the last end.
     pub(crate) fn seconds(&self) -> f64 {
         self.span_ns
             .map_or(0.0, |(first, last)| last.saturating_sub(first) as f64 / 1e9)
@@ -284,9 +285,17 @@ pub(crate) fn run(
         }
         (joined(running), joined(counted))
     });
+    let seconds = if is_burst {
+        tally.seconds()
+    } else {
+        // Those that were begun within the span are counted, whenever they ended.
+        let last = tally.span_ns.map_or(0, |(_, last)| last);
+        Duration::from_nanos(last).saturating_sub(warm_up).min(span).as_secs_f64()
+    };
     Ok(Outcomes {
         summary: summary.map_err(Error::Load)?,
         tally,
+        seconds,
         windows,
         start,
         stopped,

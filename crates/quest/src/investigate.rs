@@ -310,7 +310,7 @@ impl Quest<'_> {
     fn keep(&mut self, experiment: &Experiment, number: u32, outcomes: &Outcomes) -> Result<Round, Error> {
         self.record(experiment, number, outcomes, None)?;
         let tally = &outcomes.tally;
-        let seconds = tally.seconds();
+        let seconds = outcomes.seconds;
         let rate = if seconds > 0.0 {
             tally.ok as f64 / seconds
         } else {
@@ -380,7 +380,7 @@ impl Quest<'_> {
             experiment: experiment.id.clone(),
             number,
             start_ms: outcomes.start.as_secs_f64() * 1e3,
-            duration_ms: outcomes.tally.seconds() * 1e3,
+            duration_ms: outcomes.seconds * 1e3,
             discarded,
         }))?;
         for observation in collect::observe(experiment, number, outcomes, &self.sources.parties, &self.notes)

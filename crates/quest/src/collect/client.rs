@@ -19,7 +19,7 @@ pub(super) fn observe(collector: &mut Collector<'_>, experiment: &Experiment, ou
     if tally.failed > 0 {
         collector.value(Signal::ClientErrorMs, "", tally.failed_ms / tally.failed as f64);
     }
-    let seconds = tally.seconds();
+    let seconds = outcomes.seconds;
     if seconds > 0.0 {
         collector.value(Signal::ClientRate, "", tally.ok as f64 / seconds);
     }
