@@ -83,6 +83,9 @@ fn the_limit_of_nginx_is_named() {
         &url,
         "--at-once",
         "5000",
+        // Slower than even an unoptimised generator on a busy machine.
+        "--max-rate",
+        "5000",
         "--budget",
         "12s",
         "--out",
