@@ -5,6 +5,7 @@
 
 pub mod frame;
 pub mod hpack;
+mod number;
 mod receive;
 pub mod request;
 mod streams;

@@ -6,12 +6,14 @@
 
 mod begin;
 pub(crate) mod client;
+mod closing;
 pub(crate) mod connection;
 pub(crate) mod exchange;
 mod facts;
 mod http1;
 mod http2;
 mod lifecycle;
+mod reading;
 mod source;
 
 use std::{
@@ -107,6 +109,8 @@ impl<'a> Worker<'a> {
         let config = orders.config;
         Ok(Worker {
             poll: Poll::new()?,
+            // Every n-th number, so that no two threads give the same.
+            connections_made: source.thread() as u32,
             source,
             clients: numbers.clone().map(Client::new).collect(),
             connections: Vec::new(),
@@ -129,7 +133,6 @@ impl<'a> Worker<'a> {
             scratch: Scratch::default(),
             in_flight: 0,
             connecting: 0,
-            connections_made: numbers.start,
             tokens: 0,
             starved_since: None,
             alive: numbers.len(),
@@ -297,11 +300,11 @@ impl<'a> Worker<'a> {
 
     /// A request is over, answered or not.
     #[inline]
-    fn record(&mut self, ticket: Ticket, connection: &Connection, outcome: Outcome, now: u64) {
+    fn record(&mut self, ticket: &Ticket, connection: &Connection, outcome: Outcome, now: u64) {
         self.record_as(ticket, connection.client, connection.number, outcome, now);
     }
 
-    fn record_as(&mut self, ticket: Ticket, client: usize, connection: u32, outcome: Outcome, now: u64) {
+    fn record_as(&mut self, ticket: &Ticket, client: usize, connection: u32, outcome: Outcome, now: u64) {
         let sent = if ticket.sent == 0 { now } else { ticket.sent };
         let first_byte = if ticket.first_byte == 0 {
             now

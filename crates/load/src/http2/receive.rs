@@ -3,6 +3,7 @@
 use super::{
     Event, Fault, GoAway, Session,
     frame::{self, HEADER_BYTES, Header, code, flag, kind, setting},
+    number::{decimal, three_digits},
 };
 use crate::{config::WINDOW_MAX, http2::CHATTER_MAX};
 
@@ -105,10 +106,6 @@ impl<T> Session<T> {
     }
 
     /// Completes a frame of which a part was kept; none if that took all of the input, or it was a header of DATA.
-    #[expect(
-        clippy::type_complexity,
-        reason = "none twice: not whole yet, or whole and silent"
-    )]
     fn cut_frame<'a>(
         &mut self,
         input: &mut &'a [u8],
@@ -587,21 +584,4 @@ impl<T> Session<T> {
         }
         Ok(())
     }
-}
-
-fn three_digits(value: &[u8]) -> Option<u16> {
-    let [a, b, c] = value else { return None };
-    let is_status = (b'1'..=b'9').contains(a) && b.is_ascii_digit() && c.is_ascii_digit();
-    is_status.then(|| u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0'))
-}
-
-fn decimal(value: &[u8]) -> Option<u64> {
-    if value.is_empty() || value.len() > 19 || !value.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    Some(
-        value
-            .iter()
-            .fold(0, |number, digit| number * 10 + u64::from(digit - b'0')),
-    )
 }

@@ -122,7 +122,7 @@ impl Worker<'_> {
         connection.facts.answered += 1;
         connection.facts.last_answer = now;
         self.clients[connection.client].failures = 0;
-        self.record(ticket, connection, outcome, now);
+        self.record(&ticket, connection, outcome, now);
     }
 
     /// Settles all requests of a connection that is over; says how many are lost.

@@ -118,7 +118,7 @@ impl Worker<'_> {
             let is_late = at == 0 && closing == Closing::Timeout;
             if let Some(reason) = self.is_lost(&ticket, connection, closing, is_late) {
                 lost += 1;
-                self.record(ticket, connection, Outcome::Lost(reason), now);
+                self.record(&ticket, connection, Outcome::Lost(reason), now);
             } else {
                 let mut ticket = ticket;
                 if connection.facts.answered == 0 {

@@ -60,7 +60,7 @@ impl Worker<'_> {
                     if let Some(ticket) = session.finish(stream) {
                         self.in_flight -= 1;
                         connection.facts.lost += 1;
-                        self.record(ticket, connection, Outcome::Lost(Lost::Malformed), now);
+                        self.record(&ticket, connection, Outcome::Lost(Lost::Malformed), now);
                     }
                     None
                 }
@@ -106,11 +106,11 @@ impl Worker<'_> {
         self.in_flight -= 1;
         if reason != code::REFUSED_STREAM {
             connection.facts.lost += 1;
-            return self.record(ticket, connection, Outcome::Lost(Lost::StreamReset), now);
+            return self.record(&ticket, connection, Outcome::Lost(Lost::StreamReset), now);
         }
         if ticket.refused >= self.orders.config.limits.refused_max {
             connection.facts.lost += 1;
-            return self.record(ticket, connection, Outcome::Lost(Lost::Refused), now);
+            return self.record(&ticket, connection, Outcome::Lost(Lost::Refused), now);
         }
         ticket.refused += 1;
         self.send_again(ticket, connection.client, Resent::RefusedStream);
@@ -132,7 +132,7 @@ impl Worker<'_> {
             if ticket.refused > self.orders.config.limits.refused_max {
                 connection.facts.lost += 1;
                 let now = self.now();
-                self.record(ticket, connection, Outcome::Lost(Lost::Refused), now);
+                self.record(&ticket, connection, Outcome::Lost(Lost::Refused), now);
             } else {
                 self.send_again(ticket, connection.client, Resent::AboveGoAway);
             }
@@ -157,7 +157,7 @@ impl Worker<'_> {
             if let Some(ticket) = session.cancel(*stream, &mut connection.out) {
                 self.in_flight -= 1;
                 connection.facts.lost += 1;
-                self.record(ticket, connection, Outcome::Lost(Lost::Timeout), now);
+                self.record(&ticket, connection, Outcome::Lost(Lost::Timeout), now);
             }
         }
         !late.is_empty()
@@ -187,7 +187,7 @@ impl Worker<'_> {
         let lost = open.len() as u32;
         for ticket in open {
             self.in_flight -= 1;
-            self.record(ticket, connection, Outcome::Lost(reason), now);
+            self.record(&ticket, connection, Outcome::Lost(reason), now);
         }
         lost + connection.facts.lost
     }

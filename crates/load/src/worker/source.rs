@@ -43,6 +43,10 @@ impl Source {
         source
     }
 
+    pub(crate) fn thread(&self) -> u64 {
+        self.thread
+    }
+
     pub(crate) fn is_open_loop(&self) -> bool {
         self.schedule.is_some()
     }
