@@ -20,7 +20,10 @@ pub mod law;
 pub mod predict;
 pub mod verdict;
 
+pub mod baseline;
+pub mod case;
 pub mod compare;
+pub mod reference;
 
 mod consistency;
 mod diagnose;

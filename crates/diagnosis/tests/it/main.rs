@@ -1,1 +1,6 @@
-//! The verdicts, from outside.
+//! Verdicts from outside: cases that an operator can write, properties, snapshots, the reference.
+
+mod case;
+mod property;
+mod reference;
+mod snapshot;
