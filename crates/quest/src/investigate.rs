@@ -126,7 +126,7 @@ pub fn investigate(
     let mut quest = Quest {
         config,
         recording,
-        round_span: playbook::round_of(config.bounds.budget),
+        round_span: playbook::round_of(config.bounds.budget, found.usual),
         sources,
         epoch,
         interrupt,

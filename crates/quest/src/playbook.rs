@@ -49,9 +49,16 @@ const STORY_UNTIL: f64 = 0.60;
 const NOISE_UNTIL: f64 = 0.65;
 const OPEN_UNTIL: f64 = 0.70;
 
-/// How long one round is.
-pub(crate) fn round_of(budget: Duration) -> Duration {
-    (budget / ROUNDS).clamp(ROUND_MIN, ROUND_MAX)
+/// A round has room for so many answers of one user, or its edges are most of it.
+const ANSWERS_MIN: u32 = 15;
+
+/// And still leaves room for so many rounds.
+const ROUNDS_MIN: u32 = 20;
+
+/// How long one round is, for a target that answers one user in so much time.
+pub(crate) fn round_of(budget: Duration, answer: Duration) -> Duration {
+    let long = (answer * ANSWERS_MIN).min(budget / ROUNDS_MIN);
+    (budget / ROUNDS).max(long).clamp(ROUND_MIN, ROUND_MAX)
 }
 
 /// Everything before the counter-experiments.

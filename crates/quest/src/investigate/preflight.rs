@@ -23,6 +23,8 @@ pub(super) struct Found {
     /// The one that it prefers first.
     pub(super) protocols: Vec<Protocol>,
     pub(super) fastest: Duration,
+    /// The median.
+    pub(super) usual: Duration,
 }
 
 /// Asks a few times.
@@ -57,6 +59,7 @@ pub(super) fn run(config: &Config) -> Result<Found, Error> {
     Ok(Found {
         protocols,
         fastest: Duration::from_nanos(first.response.min_ns()),
+        usual: Duration::from_nanos(first.response.quantile_ns(0.5)),
     })
 }
 

@@ -93,7 +93,7 @@ impl Demo {
     /// What is investigated, under what the user said.
     pub(super) fn settings(&self, settings: Settings) -> anyhow::Result<Settings> {
         let ids = self.ids()?;
-        let postgres = match self.place.as_deref().map(|place| place.join("socket")) {
+        let postgres = match self.place.as_deref().map(|place| place.join("managed/socket")) {
             Some(socket) if socket.join(".s.PGSQL.5432").exists() => self
                 .databases
                 .iter()
