@@ -16,6 +16,7 @@ const PAGES: &[(&str, &str)] = &[
     ("docs/reference/model.schema.json", "schema"),
     ("docs/reference/metrics.md", "metrics"),
     ("docs/reference/load.schema.json", "load-schema"),
+    ("docs/reference/report.schema.json", "quest-schema"),
 ];
 
 /// Writes them.

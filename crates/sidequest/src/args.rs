@@ -5,6 +5,7 @@
 //! one cannot have what the other lacks.
 
 pub(crate) mod load;
+pub(crate) mod quest;
 
 use std::{
     collections::BTreeMap, convert::Infallible, ffi::OsString, fmt, net::SocketAddr, path::PathBuf,
@@ -20,6 +21,7 @@ Examples:
   sidequest check my-model     Every fault of a model: file, line and hint
   sidequest serve --model my-model --database main=postgres://me@localhost/shop
   sidequest load -n 10000 -c 8 http://127.0.0.1:8080/api/v1/objects
+  sidequest quest http://127.0.0.1:8080/api/v1/objects
   curl 'http://127.0.0.1:8080/api/v1/objects?limit=3'";
 
 const SERVE_EXAMPLES: &str = "\
@@ -92,6 +94,9 @@ pub(crate) enum Command {
     /// Measure any HTTP server: how fast it answers, and what it does not answer.
     #[command(after_help = load::EXAMPLES)]
     Load(Box<load::Load>),
+    /// Investigate any HTTP API: name what limits it, prove it, and say what limits next.
+    #[command(after_help = quest::EXAMPLES)]
+    Quest(Box<quest::Quest>),
     /// Report every fault of a model at once.
     #[command(after_help = CHECK_EXAMPLES)]
     Check(Check),
@@ -176,6 +181,7 @@ pub(crate) enum Page {
     Schema,
     Metrics,
     LoadSchema,
+    QuestSchema,
 }
 
 /// `sidequest check`.

@@ -8,6 +8,7 @@ pub(crate) mod import;
 pub(crate) mod load;
 pub(crate) mod migrate;
 pub(crate) mod postgres;
+pub(crate) mod quest;
 pub(crate) mod reference;
 pub(crate) mod serve;
 pub(crate) mod traces;

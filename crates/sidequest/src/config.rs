@@ -5,6 +5,7 @@
 
 pub(crate) mod load;
 pub(crate) mod parts;
+pub(crate) mod quest;
 pub(crate) mod shown;
 pub(crate) mod telemetry;
 #[cfg(test)]

@@ -16,12 +16,14 @@ pub(crate) enum Exit {
     Cut,
     Install,
     Unanswered,
+    Bound,
+    Target,
     Refused,
 }
 
 impl Exit {
     /// All of them, in the order of the reference.
-    pub(crate) const ALL: [Exit; 10] = [
+    pub(crate) const ALL: [Exit; 12] = [
         Exit::Fine,
         Exit::Bug,
         Exit::Usage,
@@ -31,6 +33,8 @@ impl Exit {
         Exit::Cut,
         Exit::Install,
         Exit::Unanswered,
+        Exit::Bound,
+        Exit::Target,
         Exit::Refused,
     ];
 
@@ -46,7 +50,9 @@ impl Exit {
             Exit::Cut => 6,
             Exit::Install => 7,
             Exit::Unanswered => 8,
-            Exit::Refused => 9,
+            Exit::Bound => 9,
+            Exit::Target => 10,
+            Exit::Refused => 11,
         }
     }
 
@@ -64,6 +70,10 @@ impl Exit {
             }
             Exit::Unanswered => {
                 "`sidequest load` had no request answered well, a check failed, or `--fail-fast` ended it."
+            }
+            Exit::Bound => "A condition of `sidequest quest --fail-if` was met.",
+            Exit::Target => {
+                "The target of `sidequest quest` cannot be reached, stopped answering, or answers with errors only."
             }
             Exit::Install => "`sidequest db install` could not download or unpack PostgreSQL.",
             Exit::Refused => {

@@ -55,6 +55,7 @@ fn run(line: CommandLine) -> Result<Exit, Failure> {
         }
         Some(Command::Serve(serve)) => command::serve::run(*serve),
         Some(Command::Load(load)) => command::load::run(*load),
+        Some(Command::Quest(quest)) => command::quest::run(*quest),
         Some(Command::Check(check)) => command::check::run(check),
         Some(Command::Traces(traces)) => command::traces::run(traces),
         Some(Command::Migrate(migrate)) => command::migrate::run(migrate),

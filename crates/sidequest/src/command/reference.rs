@@ -9,7 +9,7 @@ use clap::{Arg, Command, CommandFactory as _};
 
 use crate::{
     args::{CommandLine, Page},
-    config::{URL, defaults, load},
+    config::{URL, defaults, load, quest},
     console,
     exit::{Exit, Failure},
     watching,
@@ -61,6 +61,7 @@ pub(crate) fn run(page: Page) -> Result<Exit, Failure> {
             console::result(telemetry::metric::reference::page(&all).trim_end());
         }
         Page::LoadSchema => console::result(format_args!("{:#}", ::load::summary::json::schema())),
+        Page::QuestSchema => console::result(format_args!("{:#}", ::quest::report::schema())),
     }
     Ok(Exit::Fine)
 }
@@ -75,6 +76,7 @@ pub(crate) fn command_line() -> Command {
             "serve" => defaults(),
             "load" => load::defaults(),
             "import" | "export" => vec![("url", URL.to_owned())],
+            "quest" => quest::defaults(),
             _ => return command,
         };
         defaults.into_iter().fold(command, |command, (name, default)| {

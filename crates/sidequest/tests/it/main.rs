@@ -9,6 +9,7 @@ mod measure;
 mod migrate;
 mod openapi;
 mod pages;
+mod quest;
 mod serve;
 mod skip;
 mod writes;

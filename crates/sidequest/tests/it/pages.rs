@@ -13,6 +13,7 @@ fn the_reference_is_fresh() {
         ("model.schema.json", "schema"),
         ("metrics.md", "metrics"),
         ("load.schema.json", "load-schema"),
+        ("report.schema.json", "quest-schema"),
     ];
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference");
     let mut stale = Vec::new();

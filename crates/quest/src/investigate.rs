@@ -1,0 +1,449 @@
+//! One quest from its beginning to its verdict.
+
+mod plans;
+mod preflight;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use diagnosis::{
+    evidence::{Evidence, Head, Line},
+    experiment::{Load, Purpose, Round as Recorded},
+    observation::{Observation, Reading},
+    signal::Signal,
+    verdict::Verdict,
+};
+use load::{config::Protocol, scenario::Scenario, watch::Watch};
+
+use crate::{
+    collect::{self, foreign},
+    config::Config,
+    counter,
+    error::Error,
+    experiment::{self, Drive, Experiment, Outcomes, Stop},
+    playbook,
+    recording::{self, Recording},
+    watch::{self, Sources},
+};
+
+/// A round in which foreign processes used more of the machine is repeated once.
+const FOREIGN_MAX: f64 = 0.10;
+
+/// And one in which the machine was not there for so long.
+const STEAL_MAX: f64 = 0.02;
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Investigation {
+    /// All that was observed.
+    pub evidence: Evidence,
+    /// What it proves.
+    pub verdict: Verdict,
+    /// Where the evidence is.
+    pub file: PathBuf,
+}
+
+/// A quest under way.
+pub(crate) struct Quest<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) recording: Recording,
+    pub(crate) round_span: Duration,
+    sources: Sources,
+    epoch: Instant,
+    interrupt: &'a Watch,
+    progress: &'a mut dyn FnMut(&str),
+    /// What the target speaks, the one of the ramp first.
+    protocols: Vec<Protocol>,
+    /// The fastest answer of the preflight.
+    fastest: Duration,
+    /// Texts of statements.
+    notes: BTreeMap<String, String>,
+    /// Experiments that were run, with their users.
+    pub(crate) done: Vec<(Experiment, Option<f64>)>,
+    best_rate: f64,
+}
+
+/// What a round has shown, in short.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Round {
+    pub(crate) rate: f64,
+    pub(crate) latency_ms: f64,
+    pub(crate) error_share: f64,
+    pub(crate) is_stopped: bool,
+}
+
+/// What will be sent where, for the user to read before it begins.
+pub fn announcement(config: &Config) -> String {
+    let bounds = &config.bounds;
+    let methods: Vec<&str> = config
+        .scenario
+        .requests()
+        .iter()
+        .map(|request| request.method.as_str())
+        .collect();
+    let mut text = format!(
+        "sends {} {} for about {} s: at most {} requests in flight, at most {:.0} a second; stops a step when more than {:.0} % fail",
+        methods.join(", "),
+        config.url,
+        bounds.budget.as_secs(),
+        bounds.concurrency_max,
+        bounds.rate_max,
+        bounds.errors_max * 100.0
+    );
+    for url in &config.sources.metrics {
+        text.push_str(&format!("\nreads {url}"));
+    }
+    for location in &config.sources.postgres {
+        text.push_str(&format!(
+            "\nreads PostgreSQL at {}: its statistics views 33 times a second, and plans by EXPLAIN; changes nothing",
+            location.shown()
+        ));
+    }
+    text.push_str(&format!("\nwrites {}", config.out.display()));
+    text
+}
+
+/// Does all of it. `interrupt` ends it early, with the evidence that there is; `progress` is told what happens.
+pub fn investigate(
+    config: &Config,
+    interrupt: &Watch,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Investigation, Error> {
+    for request in config.scenario.requests() {
+        if !config.bounds.allow_writes && !matches!(request.method.as_str(), "GET" | "HEAD") {
+            return Err(Error::Writes {
+                method: request.method.clone(),
+            });
+        }
+    }
+    let epoch = Instant::now();
+    let found = preflight::run(config)?;
+    let sources = watch::open(config, epoch)?;
+    let recording = Recording::begin(&config.out, head(config, &sources))?;
+    let mut quest = Quest {
+        config,
+        recording,
+        round_span: playbook::round_of(config.bounds.budget, found.usual),
+        sources,
+        epoch,
+        interrupt,
+        progress,
+        protocols: found.protocols,
+        fastest: found.fastest,
+        notes: BTreeMap::new(),
+        done: Vec::new(),
+        best_rate: 0.0,
+    };
+    for state in quest.sources.states.clone() {
+        quest.recording.push(Line::Source(state))?;
+    }
+    quest.facts()?;
+    match gather(&mut quest) {
+        // What was gathered before the user lost patience is judged.
+        Ok(()) => {}
+        Err(error) => {
+            quest.recording.finish()?;
+            return Err(error);
+        }
+    }
+    quest.recording.finish()?;
+    drop(quest);
+    // Judged from the file, so that a replay reads the same numbers.
+    let file = config.out.join(recording::FILE);
+    let evidence = recording::read(&file)?;
+    let verdict = diagnosis::diagnose(&evidence);
+    Ok(Investigation {
+        evidence,
+        verdict,
+        file,
+    })
+}
+
+fn gather(quest: &mut Quest<'_>) -> Result<(), Error> {
+    playbook::run(quest)?;
+    plans::explain(quest)?;
+    counter::run(quest)
+}
+
+fn head(config: &Config, sources: &Sources) -> Head {
+    let mut settings: BTreeMap<String, String> = sources.facts.clone();
+    let bounds = &config.bounds;
+    settings.insert("budget_s".to_owned(), bounds.budget.as_secs().to_string());
+    settings.insert("rate_max".to_owned(), bounds.rate_max.to_string());
+    settings.insert("concurrency_max".to_owned(), bounds.concurrency_max.to_string());
+    settings.insert("burst".to_owned(), bounds.burst.to_string());
+    Head {
+        target: config.url.clone(),
+        began: config.began.clone(),
+        seed: config.seed,
+        versions: BTreeMap::from([("sidequest".to_owned(), config.version.clone())]),
+        settings,
+        ..Head::default()
+    }
+}
+
+impl Quest<'_> {
+    /// Whether a stage may begin another round.
+    pub(crate) fn may_begin(&self, until: f64) -> bool {
+        let limit = self.config.bounds.budget.mul_f64(until);
+        !self.interrupt.is_stopped() && self.epoch.elapsed() + self.round_span <= limit
+    }
+
+    /// What is left of the budget.
+    pub(crate) fn left(&self) -> Duration {
+        if self.interrupt.is_stopped() {
+            return Duration::ZERO;
+        }
+        self.config.bounds.budget.saturating_sub(self.epoch.elapsed())
+    }
+
+    /// Tells the user.
+    pub(crate) fn tell(&mut self, what: &str) {
+        (self.progress)(what);
+    }
+
+    /// Whether the target speaks this.
+    pub(crate) fn speaks(&self, protocol: Protocol) -> bool {
+        self.protocols.contains(&protocol)
+    }
+
+    /// Whether so many users could ask more often than is allowed.
+    pub(crate) fn exceeds_rate(&self, users: u32) -> bool {
+        f64::from(users) / self.fastest.as_secs_f64().max(1e-6) > self.config.bounds.rate_max
+    }
+
+    /// The most answers a second that a step has brought.
+    pub(crate) fn best_rate(&self) -> f64 {
+        self.best_rate
+    }
+
+    /// Requests of one burst: as many as were asked for, and not more than two rounds' worth.
+    pub(crate) fn burst(&self) -> u64 {
+        let most = (self.best_rate * self.round_span.as_secs_f64() * 2.0).max(20.0);
+        let most = most.min(self.config.bounds.rate_max.max(1.0));
+        u64::from(self.config.bounds.burst).min(most as u64)
+    }
+
+    /// A step of the ramp.
+    pub(crate) fn step(&self, users: u32) -> Experiment {
+        let protocol = self.protocols[0];
+        let (clients, streams) = match protocol {
+            Protocol::Http2 => (1, users),
+            Protocol::Http1 | Protocol::Auto => (users, 1),
+        };
+        let is_single = users == 1;
+        let drive = if self.exceeds_rate(users) {
+            Drive::Rate(self.config.bounds.rate_max, self.round_span)
+        } else {
+            Drive::Closed(self.round_span)
+        };
+        Experiment {
+            id: if is_single {
+                "baseline".to_owned()
+            } else {
+                format!("ramp-{users}")
+            },
+            purpose: if is_single {
+                Purpose::Baseline
+            } else {
+                Purpose::Ramp
+            },
+            drive,
+            clients,
+            streams,
+            protocol,
+            window: None,
+            is_bound_by_connections: protocol == Protocol::Http2,
+        }
+    }
+
+    /// Runs one round and records it, and once more if the machine was disturbed.
+    pub(crate) fn round(&mut self, experiment: &Experiment, number: u32) -> Result<Round, Error> {
+        let scenario = self.config.scenario.clone();
+        self.round_of(experiment, number, &scenario)
+    }
+
+    pub(crate) fn round_of(
+        &mut self,
+        experiment: &Experiment,
+        number: u32,
+        scenario: &Scenario,
+    ) -> Result<Round, Error> {
+        self.tell(&format!("{} ({number})", experiment.id));
+        let outcomes = self.measure(experiment, scenario)?;
+        let disturbed = self.disturbed(&outcomes);
+        if let Some(why) = disturbed
+            && self.left() > self.round_span * 3
+        {
+            // Kept, and not believed; the second try counts whatever happens beside it.
+            self.record(experiment, number + 1_000, &outcomes, Some(why))?;
+            let again = self.measure(experiment, scenario)?;
+            return self.keep(experiment, number, &again);
+        }
+        self.keep(experiment, number, &outcomes)
+    }
+
+    fn measure(&mut self, experiment: &Experiment, scenario: &Scenario) -> Result<Outcomes, Error> {
+        let outcomes = experiment::run(
+            experiment,
+            scenario,
+            self.config,
+            &mut self.sources.watchers,
+            self.epoch,
+            self.interrupt,
+        )?;
+        for watcher in &mut self.sources.watchers {
+            if watcher.name.starts_with("postgres") {
+                for (name, text) in watcher.facts() {
+                    if let Some(id) = name.strip_prefix("statement/") {
+                        self.notes.entry(id.to_owned()).or_insert(text);
+                    }
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+
+    fn keep(&mut self, experiment: &Experiment, number: u32, outcomes: &Outcomes) -> Result<Round, Error> {
+        self.record(experiment, number, outcomes, None)?;
+        let tally = &outcomes.tally;
+        let seconds = outcomes.seconds;
+        let rate = if seconds > 0.0 {
+            tally.ok as f64 / seconds
+        } else {
+            0.0
+        };
+        match experiment.purpose {
+            Purpose::Baseline | Purpose::Ramp => self.best_rate = self.best_rate.max(rate),
+            Purpose::Preflight
+            | Purpose::Noise
+            | Purpose::Story(_)
+            | Purpose::Hold
+            | Purpose::OpenLoop
+            | Purpose::Counter { .. } => {}
+        }
+        if tally.ok == 0 && outcomes.stopped != Some(Stop::User) && preflight::is_dead(self.config) {
+            return Err(Error::Died {
+                target: self.config.url.clone(),
+                after: self.epoch.elapsed().as_secs_f64(),
+            });
+        }
+        Ok(Round {
+            rate,
+            latency_ms: if tally.ok > 0 {
+                tally.latency_ms / tally.ok as f64
+            } else {
+                0.0
+            },
+            error_share: tally.failed as f64 / tally.all.max(1) as f64,
+            is_stopped: outcomes.stopped.is_some(),
+        })
+    }
+
+    /// Why a round must not be believed. Where the server's process is not known, its work would look foreign.
+    fn disturbed(&self, outcomes: &Outcomes) -> Option<String> {
+        self.sources.parties.server.as_ref()?;
+        let window = outcomes.windows.get("system")?;
+        let cores = window.last.get("host/cores").copied().unwrap_or(1.0).max(1.0);
+        let foreign = foreign(window, cores)?;
+        if foreign > FOREIGN_MAX {
+            return Some(format!(
+                "other processes used {:.0} % of the machine",
+                foreign * 100.0
+            ));
+        }
+        let steal = window.growth("host/steal_seconds").unwrap_or(0.0) / (window.seconds * cores);
+        (steal > STEAL_MAX).then(|| format!("{:.0} % of the machine was stolen", steal * 100.0))
+    }
+
+    fn record(
+        &mut self,
+        experiment: &Experiment,
+        number: u32,
+        outcomes: &Outcomes,
+        discarded: Option<String>,
+    ) -> Result<(), Error> {
+        if self.done.iter().all(|(known, _)| known.id != experiment.id) {
+            let load = load_of(experiment, outcomes, self.config);
+            self.done.push((experiment.clone(), load.users));
+            self.recording
+                .push(Line::Experiment(diagnosis::experiment::Experiment {
+                    id: experiment.id.clone(),
+                    purpose: experiment.purpose.clone(),
+                    load,
+                }))?;
+        }
+        self.recording.push(Line::Round(Recorded {
+            experiment: experiment.id.clone(),
+            number,
+            start_ms: outcomes.start.as_secs_f64() * 1e3,
+            duration_ms: outcomes.seconds * 1e3,
+            discarded,
+        }))?;
+        for observation in collect::observe(experiment, number, outcomes, &self.sources.parties, &self.notes)
+        {
+            self.recording.push(Line::Observation(observation))?;
+        }
+        self.recording.flush()
+    }
+
+    /// What is fixed for the whole investigation.
+    fn facts(&mut self) -> Result<(), Error> {
+        if let Some(most) = self
+            .sources
+            .facts
+            .get("postgres.max_connections")
+            .and_then(|most| most.parse().ok())
+        {
+            self.fact(Signal::PgMaxConnections, "", most, "")?;
+        }
+        Ok(())
+    }
+
+    /// Something that holds for the whole investigation.
+    pub(crate) fn fact(
+        &mut self,
+        signal: Signal,
+        subject: &str,
+        value: f64,
+        note: &str,
+    ) -> Result<(), Error> {
+        self.recording.push(Line::Observation(Observation {
+            experiment: String::new(),
+            round: 0,
+            signal,
+            subject: subject.to_owned(),
+            reading: Reading::Value(value),
+            note: note.to_owned(),
+        }))
+    }
+}
+
+fn load_of(experiment: &Experiment, outcomes: &Outcomes, config: &Config) -> Load {
+    let all = experiment.clients.saturating_mul(experiment.streams);
+    let (users, rate, requests) = match experiment.drive {
+        Drive::Closed(_) => (Some(f64::from(all)), None, None),
+        Drive::Rate(rate, _) => (None, Some(rate), None),
+        Drive::Burst(requests) => (None, None, Some(requests)),
+    };
+    let is_bound = experiment.is_bound_by_connections;
+    let is_burst = requests.is_some();
+    Load {
+        users,
+        rate,
+        protocol: match outcomes.summary.protocol {
+            Some(Protocol::Http2) => Some("HTTP/2".to_owned()),
+            Some(Protocol::Http1) => Some("HTTP/1.1".to_owned()),
+            Some(Protocol::Auto) | None => None,
+        },
+        connections: is_bound.then_some(experiment.clients),
+        streams: (is_bound && is_burst).then_some(experiment.streams),
+        requests,
+        window_bytes: experiment.window.map(u64::from),
+        is_new_connection_each: false,
+        path: config.scenario.path_of(0),
+    }
+}

@@ -1,0 +1,100 @@
+//! Whether the target answers at all, and in which protocols.
+
+use std::time::Duration;
+
+use load::{
+    arrivals::Arrivals, config::Protocol, ending::Ending, outcome::Lost, summary::Summary, target::Scheme,
+    watch::Watch,
+};
+
+use crate::{config::Config, error::Error};
+
+/// Requests of the preflight, one after the other.
+const REQUESTS: u64 = 5;
+
+/// Nobody waits longer to learn that a target is dead.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Answers that mean: not so fast.
+const LIMITED: [u16; 2] = [429, 503];
+
+/// What was found.
+pub(super) struct Found {
+    /// The one that it prefers first.
+    pub(super) protocols: Vec<Protocol>,
+    pub(super) fastest: Duration,
+    /// The median.
+    pub(super) usual: Duration,
+}
+
+/// Asks a few times.
+pub(super) fn run(config: &Config) -> Result<Found, Error> {
+    let first = ask(config, config.load.protocol, REQUESTS)?;
+    if first.response.count() == 0 {
+        return Err(Error::Unreachable {
+            target: config.url.clone(),
+            reason: reason(&first),
+        });
+    }
+    let is_limited = first.statuses.keys().any(|status| LIMITED.contains(status));
+    if first.totals.ok == 0 && !is_limited {
+        let statuses: Vec<String> = first.statuses.keys().map(ToString::to_string).collect();
+        return Err(Error::OnlyErrors {
+            target: config.url.clone(),
+            statuses: statuses.join(", "),
+        });
+    }
+    let spoken = first.protocol.unwrap_or(Protocol::Http1);
+    let mut protocols = vec![spoken];
+    let other = match spoken {
+        Protocol::Http2 => Protocol::Http1,
+        Protocol::Http1 | Protocol::Auto => Protocol::Http2,
+    };
+    let is_free = config.load.protocol == Protocol::Auto;
+    // In cleartext, Auto has tried HTTP/2 already.
+    let is_known = other == Protocol::Http2 && config.scenario.target().scheme == Scheme::Http;
+    if is_free && !is_known && ask(config, other, 1).is_ok_and(|summary| summary.response.count() > 0) {
+        protocols.push(other);
+    }
+    Ok(Found {
+        protocols,
+        fastest: Duration::from_nanos(first.response.min_ns()),
+        usual: Duration::from_nanos(first.response.quantile_ns(0.5)),
+    })
+}
+
+/// Whether nobody answers any more.
+pub(super) fn is_dead(config: &Config) -> bool {
+    ask(config, config.load.protocol, 1).is_ok_and(|summary| summary.response.count() == 0)
+}
+
+fn ask(config: &Config, protocol: Protocol, requests: u64) -> Result<Summary, Error> {
+    let mut load = config.load.clone();
+    load.threads = 1;
+    load.clients = 1;
+    load.streams = 1;
+    load.protocol = protocol;
+    load.timeouts.connect = load.timeouts.connect.min(PATIENCE);
+    load.limits.connect_attempts_max = 1;
+    let ending = Ending::within(PATIENCE * 2, Duration::ZERO)
+        .map_err(Error::Load)?
+        .and_after(requests);
+    load::run::run(&config.scenario, &Arrivals::Closed, &ending, &load, &Watch::new()).map_err(Error::Load)
+}
+
+fn reason(summary: &Summary) -> String {
+    if let Some(reason) = summary.connect_failures.keys().next() {
+        return reason.clone();
+    }
+    let lost: Vec<&str> = summary
+        .totals
+        .lost
+        .keys()
+        .map(|reason: &Lost| reason.words())
+        .collect();
+    if lost.is_empty() {
+        "no answer came".to_owned()
+    } else {
+        lost.join(", ")
+    }
+}

@@ -1,0 +1,284 @@
+//! How the database would run a statement, and whether an index that does not exist would change that.
+//!
+//! Only reading statements are explained, never run; parameters are left open, as a generic plan has them.
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{MARK, Version, connect::Session};
+use crate::observer::State;
+
+/// Hypothetical indexes tried for one statement at most.
+const TRIALS_MAX: usize = 8;
+
+/// Steps of one plan at most.
+const STEPS_MAX: usize = 200;
+
+/// Parameters of one statement at most.
+const PARAMETERS_MAX: usize = 200;
+
+/// A plan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The statement.
+    pub query_id: String,
+    /// The planner's cost.
+    pub cost: f64,
+    /// From the top down, deeper ones later.
+    pub steps: Vec<Step>,
+    /// Indexes that were tried without being made.
+    pub trials: Vec<Trial>,
+    /// Why none was tried, where none was.
+    pub untried: Option<String>,
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// How deep it stands.
+    pub depth: usize,
+    /// `Seq Scan`, `Sort`.
+    pub kind: String,
+    /// The table.
+    pub relation: Option<String>,
+    /// What rows must fulfil.
+    pub filter: Option<String>,
+    /// By what it sorts.
+    pub sort: Vec<String>,
+    /// Rows expected.
+    pub rows: f64,
+}
+
+/// An index that was tried without being made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// As it would be made.
+    pub index: String,
+    /// The cost with it.
+    pub cost: f64,
+    /// Whether the planner would use it.
+    pub is_used: bool,
+}
+
+/// Explains a statement, and tries the indexes that its plan suggests.
+pub fn explain(session: &mut Session, version: &Version, query_id: &str, sql: &str) -> Result<Plan, State> {
+    if !is_reading(sql) {
+        return Err(State::Absent(
+            "only a statement that reads is explained".to_owned(),
+        ));
+    }
+    session.query("BEGIN READ ONLY")?;
+    let explained = explain_open(session, version, query_id, sql);
+    // Whatever happened inside, nothing of it stays.
+    let ended = session.query("ROLLBACK; DEALLOCATE ALL");
+    let plan = explained?;
+    ended?;
+    Ok(plan)
+}
+
+fn explain_open(session: &mut Session, version: &Version, query_id: &str, sql: &str) -> Result<Plan, State> {
+    let ask = prepare(session, version, sql)?;
+    let root = ask_plan(session, &ask)?;
+    let mut plan = Plan {
+        query_id: query_id.to_owned(),
+        cost: cost(&root),
+        ..Plan::default()
+    };
+    walk(&root, 0, &mut plan.steps);
+    let has_hypopg = session
+        .query(&format!(
+            "SELECT {MARK} 1 FROM pg_extension WHERE extname = 'hypopg'"
+        ))?
+        .len()
+        == 1;
+    if !has_hypopg {
+        plan.untried = Some("hypopg is not installed in this database: CREATE EXTENSION hypopg".to_owned());
+        return Ok(plan);
+    }
+    for index in candidates(&plan.steps) {
+        plan.trials.push(try_index(session, &ask, &index)?);
+    }
+    if plan.trials.is_empty() {
+        plan.untried =
+            Some("its plan scans no table by a condition or an order that an index could serve".to_owned());
+    }
+    Ok(plan)
+}
+
+fn try_index(session: &mut Session, ask: &str, index: &str) -> Result<Trial, State> {
+    let made = session.query(&format!(
+        "SELECT {MARK} indexrelid::text, indexname::text FROM hypopg_create_index({})",
+        quoted(index)
+    ))?;
+    let name = made
+        .first()
+        .and_then(|row| row.text(1))
+        .unwrap_or_default()
+        .to_owned();
+    let root = ask_plan(session, ask);
+    session.query(&format!("SELECT {MARK} hypopg_reset()"))?;
+    let root = root?;
+    Ok(Trial {
+        index: index.to_owned(),
+        cost: cost(&root),
+        is_used: !name.is_empty() && root.to_string().contains(&name),
+    })
+}
+
+/// The statement that gives the plan.
+fn prepare(session: &mut Session, version: &Version, sql: &str) -> Result<String, State> {
+    let sql = sql.trim().trim_end_matches(';');
+    if version.explains_generic() {
+        return Ok(format!("EXPLAIN (GENERIC_PLAN, FORMAT JSON) {sql}"));
+    }
+    let parameters = parameters(sql);
+    session.query(&format!(
+        "SET LOCAL plan_cache_mode = force_generic_plan; PREPARE quest_plan AS {sql}"
+    ))?;
+    let nulls = vec!["NULL"; parameters].join(", ");
+    Ok(if parameters == 0 {
+        "EXPLAIN (FORMAT JSON) EXECUTE quest_plan".to_owned()
+    } else {
+        format!("EXPLAIN (FORMAT JSON) EXECUTE quest_plan({nulls})")
+    })
+}
+
+fn ask_plan(session: &mut Session, ask: &str) -> Result<Value, State> {
+    let rows = session.query(ask)?;
+    let text: String = rows.iter().filter_map(|row| row.text(0)).collect();
+    let value: Value =
+        serde_json::from_str(&text).map_err(|error| State::Absent(format!("its plan: {error}")))?;
+    Ok(value[0]["Plan"].clone())
+}
+
+fn cost(root: &Value) -> f64 {
+    root["Total Cost"].as_f64().unwrap_or(0.0)
+}
+
+fn walk(node: &Value, depth: usize, steps: &mut Vec<Step>) {
+    if steps.len() >= STEPS_MAX {
+        return;
+    }
+    let text = |key: &str| node[key].as_str().map(str::to_owned);
+    let relation = text("Relation Name").map(|name| match node["Schema"].as_str() {
+        Some(schema) => format!("{schema}.{name}"),
+        None => name,
+    });
+    steps.push(Step {
+        depth,
+        kind: text("Node Type").unwrap_or_default(),
+        relation,
+        filter: text("Filter"),
+        sort: node["Sort Key"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|key| key.as_str().map(str::to_owned))
+            .collect(),
+        rows: node["Plan Rows"].as_f64().unwrap_or(0.0),
+    });
+    for child in node["Plans"].as_array().into_iter().flatten() {
+        walk(child, depth + 1, steps);
+    }
+}
+
+/// Indexes that could serve a sequential scan: by its filter, and by the orders that stand above it.
+fn candidates(steps: &[Step]) -> Vec<String> {
+    let mut indexes = Vec::new();
+    for (at, scan) in steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| step.kind == "Seq Scan")
+    {
+        let Some(relation) = &scan.relation else { continue };
+        let mut columns: Vec<Vec<String>> = Vec::new();
+        if let Some(filter) = &scan.filter {
+            columns.extend(compared_columns(filter).into_iter().map(|column| vec![column]));
+        }
+        let above = steps[..at].iter().filter(|step| !step.sort.is_empty());
+        for sort in above {
+            let keys: Vec<String> = sort.sort.iter().filter_map(|key| column(key)).collect();
+            if keys.len() == sort.sort.len() {
+                columns.push(keys);
+            }
+        }
+        for columns in columns {
+            let index = format!("CREATE INDEX ON {relation} ({})", columns.join(", "));
+            if !indexes.contains(&index) && indexes.len() < TRIALS_MAX {
+                indexes.push(index);
+            }
+        }
+    }
+    indexes
+}
+
+/// Columns that a filter compares with a constant or a parameter.
+fn compared_columns(filter: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for operator in [" = ", " > ", " < ", " >= ", " <= ", " = ANY "] {
+        for (at, _) in filter.match_indices(operator) {
+            let before = &filter[..at];
+            let start = before
+                .rfind(|letter: char| !(letter.is_alphanumeric() || letter == '_' || letter == '.'))
+                .map_or(0, |at| at + 1);
+            if let Some(name) = column(&before[start..])
+                && !found.contains(&name)
+            {
+                found.push(name);
+            }
+        }
+    }
+    found
+}
+
+/// A sort key or an operand, if it is a plain column: without its table, with its direction.
+fn column(text: &str) -> Option<String> {
+    let (name, direction) = match text.split_once(' ') {
+        Some((name, direction)) => (name, direction),
+        None => (text, ""),
+    };
+    let name = name.rsplit('.').next().unwrap_or(name);
+    let is_plain = name.starts_with(|letter: char| letter.is_ascii_lowercase() || letter == '_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_known = direction.is_empty()
+        || direction.starts_with("DESC")
+        || direction.starts_with("ASC")
+        || direction.starts_with("NULLS");
+    (is_plain && is_known).then(|| {
+        if direction.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{name} {direction}")
+        }
+    })
+}
+
+/// How many parameters a normalised statement has.
+fn parameters(sql: &str) -> usize {
+    let mut most = 0;
+    for (at, _) in sql.match_indices('$') {
+        let digits: String = sql[at + 1..].chars().take_while(char::is_ascii_digit).collect();
+        most = most.max(digits.parse().unwrap_or(0));
+    }
+    most.min(PARAMETERS_MAX)
+}
+
+fn is_reading(sql: &str) -> bool {
+    let first: String = sql
+        .trim_start()
+        .chars()
+        .take_while(char::is_ascii_alphabetic)
+        .collect();
+    // A semicolon inside would be a second statement.
+    let is_one = !sql.trim().trim_end_matches(';').contains(';');
+    is_one && (first.eq_ignore_ascii_case("select") || first.eq_ignore_ascii_case("with"))
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

@@ -1,0 +1,114 @@
+//! What readings over a window come to.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{Depth, Observer, Reading, State, Watcher, Window, timing::parts};
+
+fn reading(at: f64, counter: f64, gauge: Option<f64>) -> Reading {
+    let mut reading = Reading {
+        at,
+        ..Reading::default()
+    };
+    reading.counters.insert("c".to_owned(), counter);
+    if let Some(gauge) = gauge {
+        reading.gauges.insert("g".to_owned(), gauge);
+    }
+    reading
+}
+
+#[test]
+fn levels_are_weighted_by_the_time_that_they_stood() {
+    // 1 for nine seconds, 11 for one: a mean of samples would say 6.
+    let readings = VecDeque::from([
+        reading(0.0, 5.0, Some(1.0)),
+        reading(9.0, 6.0, Some(11.0)),
+        reading(10.0, 9.0, Some(0.0)),
+    ]);
+    let window = Window::over(&readings, 0);
+    assert_eq!(window.mean("g"), Some(2.0));
+    assert_eq!(window.growth("c"), Some(4.0));
+    assert_eq!(window.peaks["g"], 11.0);
+}
+
+#[test]
+fn what_is_not_there_is_zero() {
+    let readings = VecDeque::from([
+        reading(0.0, 1.0, None),
+        reading(5.0, 1.0, Some(4.0)),
+        reading(10.0, 1.0, None),
+    ]);
+    assert_eq!(Window::over(&readings, 0).mean("g"), Some(2.0));
+}
+
+#[test]
+fn sources_of_one_kind_add_up() {
+    let one = Window::over(
+        &VecDeque::from([reading(0.0, 0.0, Some(1.0)), reading(2.0, 3.0, Some(1.0))]),
+        0,
+    );
+    let mut sum = Window::default();
+    sum.add(&one);
+    sum.add(&one);
+    assert_eq!(sum.growth("c"), Some(6.0));
+    assert_eq!(sum.mean("g"), Some(2.0));
+}
+
+/// Counts its readings, and is gone after some.
+struct Fading(Arc<AtomicU32>, u32);
+
+impl Observer for Fading {
+    fn read(&mut self, _: Depth) -> Result<Reading, State> {
+        let count = self.0.fetch_add(1, Ordering::Relaxed);
+        if count >= self.1 {
+            return Err(State::Absent("gone".to_owned()));
+        }
+        Ok(reading(0.0, f64::from(count), Some(1.0)))
+    }
+}
+
+#[test]
+fn a_source_is_read_only_within_windows() {
+    let count = Arc::new(AtomicU32::new(0));
+    let observer = Box::new(Fading(Arc::clone(&count), u32::MAX));
+    let mut watcher = Watcher::start("it", observer, Duration::from_millis(1), Instant::now());
+    assert_eq!(
+        count.load(Ordering::Relaxed),
+        1,
+        "read once, to see whether it is there"
+    );
+    watcher.begin();
+    while count.load(Ordering::Relaxed) < 5 {
+        std::thread::yield_now();
+    }
+    let window = watcher.end();
+    assert!(window.readings >= 5, "{window:?}");
+    let after = count.load(Ordering::Relaxed);
+    drop(watcher);
+    assert_eq!(count.load(Ordering::Relaxed), after);
+}
+
+#[test]
+fn a_source_that_goes_away_says_so() {
+    let observer = Box::new(Fading(Arc::new(AtomicU32::new(0)), 2));
+    let mut watcher = Watcher::start("it", observer, Duration::from_secs(60), Instant::now());
+    assert!(watcher.state().is_available());
+    watcher.begin();
+    let window = watcher.end();
+    assert_eq!(watcher.state(), &State::Absent("gone".to_owned()));
+    assert_eq!(window.failures, 1);
+}
+
+#[test]
+fn server_timing_is_read_as_it_is_written() {
+    assert_eq!(
+        parts("db;dur=12.5;desc=\"x\", cache;desc=hit, total;dur=\"20\", bad;dur=-1"),
+        [("db".to_owned(), 12.5), ("total".to_owned(), 20.0)]
+    );
+}

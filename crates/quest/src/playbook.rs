@@ -1,0 +1,209 @@
+//! Which experiments, in which order, and how long each may take.
+//!
+//! Preflight, baseline, ramp to the knee or the cliff, the same steps again in turn, the ways in which browsers and
+//! naive clients ask, the noise floor, constant rates below the capacity found, counter-experiments. A step that
+//! the time does not allow for is left out, never cut short.
+
+use std::time::Duration;
+
+use diagnosis::experiment::Purpose;
+use load::config::Protocol;
+
+use crate::{
+    error::Error,
+    experiment::{Drive, Experiment},
+    investigate::{Quest, Round},
+};
+
+/// Rounds of the budget, each as long as the others.
+const ROUNDS: u32 = 75;
+
+/// A round is never shorter or longer.
+const ROUND_MIN: Duration = Duration::from_millis(400);
+const ROUND_MAX: Duration = Duration::from_secs(10);
+
+/// How often each step of the ramp is run.
+const PASSES: u32 = 3;
+
+/// The ramp ends when throughput gains less than this twice.
+const GAIN_MIN: f64 = 1.05;
+
+/// Or when more than this share of requests fails.
+const ERRORS_MAX: f64 = 0.01;
+
+/// Or when latency is so many times that of one user.
+const SLOWER_MAX: f64 = 20.0;
+
+/// Connections of a browser to one origin.
+pub(crate) const BROWSER: u32 = 6;
+
+/// Shares of the capacity found that are offered at a constant rate.
+const SHARES: [u32; 3] = [50, 80, 95];
+
+/// Rounds of the noise floor: pairs of equals.
+const NOISE_ROUNDS: u32 = 4;
+
+/// How much of the budget is used when a stage may still begin.
+const RAMP_UNTIL: f64 = 0.55;
+const STORY_UNTIL: f64 = 0.60;
+const NOISE_UNTIL: f64 = 0.65;
+const OPEN_UNTIL: f64 = 0.70;
+
+/// A round has room for so many answers of one user, or its edges are most of it.
+const ANSWERS_MIN: u32 = 15;
+
+/// And still leaves room for so many rounds.
+const ROUNDS_MIN: u32 = 20;
+
+/// How long one round is, for a target that answers one user in so much time.
+pub(crate) fn round_of(budget: Duration, answer: Duration) -> Duration {
+    let long = (answer * ANSWERS_MIN).min(budget / ROUNDS_MIN);
+    (budget / ROUNDS).max(long).clamp(ROUND_MIN, ROUND_MAX)
+}
+
+/// Everything before the counter-experiments.
+pub(crate) fn run(quest: &mut Quest<'_>) -> Result<(), Error> {
+    let steps = first_pass(quest)?;
+    let stories = stories(quest);
+    tell_stories(quest, &stories, 1)?;
+    for number in 2..=PASSES {
+        for step in &steps {
+            if quest.may_begin(RAMP_UNTIL) {
+                quest.round(step, number)?;
+            }
+        }
+    }
+    tell_stories(quest, &stories, 2)?;
+    noise(quest, &steps)?;
+    open_loop(quest, &steps)
+}
+
+/// One user, two, four and so on, until it does not pay any more.
+fn first_pass(quest: &mut Quest<'_>) -> Result<Vec<Experiment>, Error> {
+    let mut steps = Vec::new();
+    let mut base: Option<Round> = None;
+    let mut before: Option<Round> = None;
+    let mut flat = 0;
+    for users in users(quest.config.bounds.concurrency_max) {
+        if !quest.may_begin(RAMP_UNTIL) && users > 2 {
+            break;
+        }
+        if quest.exceeds_rate(users) && users > 1 {
+            quest.tell(&format!(
+                "the ramp ends below {users} users: more could exceed --max-rate"
+            ));
+            break;
+        }
+        let step = quest.step(users);
+        let round = quest.round(&step, 1)?;
+        steps.push(step);
+        let (Some(first), Some(last)) = (base, before) else {
+            base = Some(round);
+            before = Some(round);
+            if round.is_stopped {
+                break;
+            }
+            continue;
+        };
+        flat = if round.rate < last.rate * GAIN_MIN {
+            flat + 1
+        } else {
+            0
+        };
+        before = Some(round);
+        let is_cliff = round.error_share > ERRORS_MAX || round.is_stopped;
+        let is_slow = round.latency_ms > first.latency_ms * SLOWER_MAX && first.latency_ms > 0.0;
+        if flat >= 2 || is_cliff || is_slow {
+            break;
+        }
+    }
+    Ok(steps)
+}
+
+/// How browsers and naive clients ask: everything at once, over one connection, six, or one of HTTP/2.
+fn stories(quest: &Quest<'_>) -> Vec<Experiment> {
+    let requests = quest.burst();
+    let mut stories = Vec::new();
+    let story = |name: &str, clients: u32, streams: u32, protocol: Protocol, requests: u64| Experiment {
+        id: format!("story-{name}"),
+        purpose: Purpose::Story(name.to_owned()),
+        drive: Drive::Burst(requests),
+        clients,
+        streams,
+        protocol,
+        window: None,
+        is_bound_by_connections: true,
+    };
+    if quest.speaks(Protocol::Http1) {
+        // One after the other takes long, and a part of them shows as much.
+        stories.push(story("http1-x1", 1, 1, Protocol::Http1, (requests / 10).max(1)));
+        stories.push(story(
+            "http1-x6",
+            BROWSER.min(quest.config.bounds.concurrency_max),
+            1,
+            Protocol::Http1,
+            requests,
+        ));
+    }
+    if quest.speaks(Protocol::Http2) {
+        let streams = u32::try_from(requests)
+            .unwrap_or(u32::MAX)
+            .min(quest.config.bounds.concurrency_max);
+        stories.push(story("http2-at-once", 1, streams, Protocol::Http2, requests));
+    }
+    stories
+}
+
+fn tell_stories(quest: &mut Quest<'_>, stories: &[Experiment], number: u32) -> Result<(), Error> {
+    for story in stories {
+        if quest.may_begin(STORY_UNTIL) {
+            quest.round(story, number)?;
+        }
+    }
+    Ok(())
+}
+
+/// The same load again and again: how much differs when nothing does.
+fn noise(quest: &mut Quest<'_>, steps: &[Experiment]) -> Result<(), Error> {
+    let Some(step) = steps.get(steps.len() / 2) else {
+        return Ok(());
+    };
+    let same = Experiment {
+        id: "noise".to_owned(),
+        purpose: Purpose::Noise,
+        ..step.clone()
+    };
+    for number in 1..=NOISE_ROUNDS {
+        if quest.may_begin(NOISE_UNTIL) {
+            quest.round(&same, number)?;
+        }
+    }
+    Ok(())
+}
+
+/// Constant rates below the capacity found, whatever the answers do.
+fn open_loop(quest: &mut Quest<'_>, steps: &[Experiment]) -> Result<(), Error> {
+    let capacity = quest.best_rate();
+    let Some(widest) = steps.last() else { return Ok(()) };
+    for share in SHARES {
+        let rate = (capacity * f64::from(share) / 100.0).min(quest.config.bounds.rate_max);
+        if rate < 1.0 || !quest.may_begin(OPEN_UNTIL) {
+            continue;
+        }
+        let open = Experiment {
+            id: format!("open-{share}"),
+            purpose: Purpose::OpenLoop,
+            drive: Drive::Rate(rate, quest.round_span),
+            ..widest.clone()
+        };
+        quest.round(&open, 1)?;
+    }
+    Ok(())
+}
+
+fn users(most: u32) -> impl Iterator<Item = u32> {
+    let powers = (0..31)
+        .map(|power| 1_u32 << power)
+        .take_while(move |users| *users < most);
+    powers.chain([most])
+}

@@ -1,0 +1,352 @@
+//! Which sources there are: opened once, each with its state; and which processes belong to whom.
+
+use std::{collections::BTreeMap, process, time::Instant};
+
+use diagnosis::source::{Source, SourceState, State as Told};
+use load::target::Target;
+
+use crate::{
+    config::Config,
+    error::Error,
+    fetch::Fetcher,
+    observer::{
+        State, Watcher,
+        postgres::{self, Postgres},
+        prometheus::{self, Prometheus},
+        system::{self, Party, Role, System, named, owner_of_port},
+        timing::{self, Timing},
+    },
+};
+
+/// Whose processes are on this machine and known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parties {
+    pub(crate) server: Option<String>,
+    pub(crate) database: Option<String>,
+    pub(crate) proxy: Option<String>,
+}
+
+/// All sources.
+pub(crate) struct Sources {
+    pub(crate) watchers: Vec<Watcher>,
+    pub(crate) parties: Parties,
+    pub(crate) states: Vec<SourceState>,
+    /// What is fixed: settings, versions.
+    pub(crate) facts: BTreeMap<String, String>,
+}
+
+impl Parties {
+    /// Their names, ours first.
+    pub(crate) fn local(&self) -> Vec<&'static str> {
+        let mut all = vec!["client"];
+        for (name, party) in [
+            ("server", &self.server),
+            ("database", &self.database),
+            ("proxy", &self.proxy),
+        ] {
+            if party.is_some() {
+                all.push(name);
+            }
+        }
+        all
+    }
+}
+
+/// Opens them. What was asked for and cannot be understood is an error; what cannot be read is a state.
+pub(crate) fn open(config: &Config, epoch: Instant) -> Result<Sources, Error> {
+    let mut sources = Sources {
+        watchers: Vec::new(),
+        parties: Parties::default(),
+        states: vec![
+            told(Source::Client, "", &State::Available, ""),
+            told(Source::Generator, "", &State::Available, ""),
+            told(
+                Source::Tcp,
+                "",
+                &State::Absent("not read by this version".to_owned()),
+                "",
+            ),
+            told(
+                Source::Traces,
+                "",
+                &State::Absent("not read by this version".to_owned()),
+                "",
+            ),
+            told(
+                Source::Proxy,
+                "",
+                &State::Absent("its log and status are not read by this version".to_owned()),
+                "",
+            ),
+        ],
+        facts: BTreeMap::new(),
+    };
+    let believe_any = config.load.tls.insecure;
+    sources.metrics(config, believe_any, epoch)?;
+    sources.timing(config, believe_any, epoch)?;
+    let database = sources.postgres(config, epoch);
+    sources.system(config, database, epoch)?;
+    Ok(sources)
+}
+
+impl Sources {
+    fn metrics(&mut self, config: &Config, believe_any: bool, epoch: Instant) -> Result<(), Error> {
+        if config.sources.metrics.is_empty() {
+            let state = State::Absent("no --metrics URL was given".to_owned());
+            self.states.push(told(Source::Metrics, "server", &state, ""));
+        }
+        for (at, url) in config.sources.metrics.iter().enumerate() {
+            let fetcher = Fetcher::new(url, Vec::new(), believe_any).map_err(|reason| Error::Source {
+                what: format!("metrics of {url}"),
+                reason,
+            })?;
+            let observer = Box::new(Prometheus::new(fetcher));
+            let mut watcher = Watcher::start(format!("metrics {at}"), observer, prometheus::INTERVAL, epoch);
+            let known = watcher.facts();
+            let mut state = watcher.state().clone();
+            if state.is_available() && known.len() <= 1 {
+                state = State::Absent(format!("{url} holds no metric that is known here"));
+            }
+            let how = format!(
+                "{url}, every {} ms: {}",
+                prometheus::INTERVAL.as_millis(),
+                known
+                    .iter()
+                    .filter(|(name, _)| *name != "lines")
+                    .map(|(name, _)| name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            );
+            self.states.push(told(Source::Metrics, "server", &state, &how));
+            self.watchers.push(watcher);
+        }
+        Ok(())
+    }
+
+    fn timing(&mut self, config: &Config, believe_any: bool, epoch: Instant) -> Result<(), Error> {
+        let target = config.scenario.target();
+        let request = &config.scenario.requests()[0];
+        if request.method != "GET" {
+            let state = State::Absent("only GET is probed beside the load".to_owned());
+            self.states.push(told(Source::ServerTiming, "server", &state, ""));
+            return Ok(());
+        }
+        let url = format!(
+            "{}://{}{}",
+            target.scheme.name(),
+            target.authority,
+            config.scenario.path_of(0)
+        );
+        let watcher = match Fetcher::new(&url, Vec::new(), believe_any) {
+            Ok(fetcher) => Watcher::start(
+                "server timing",
+                Box::new(Timing::new(fetcher)),
+                timing::INTERVAL,
+                epoch,
+            ),
+            Err(reason) => Watcher::silent("server timing", State::Absent(reason)),
+        };
+        let how = format!("one request of ours every {} ms", timing::INTERVAL.as_millis());
+        self.states
+            .push(told(Source::ServerTiming, "server", watcher.state(), &how));
+        self.watchers.push(watcher);
+        Ok(())
+    }
+
+    /// Gives the process behind the first local database.
+    fn postgres(&mut self, config: &Config, epoch: Instant) -> Option<u32> {
+        let all = [
+            Source::Activity,
+            Source::Statements,
+            Source::Statistics,
+            Source::Plans,
+        ];
+        if config.sources.postgres.is_empty() {
+            let state = State::Absent("no --postgres URL was given".to_owned());
+            self.states
+                .extend(all.iter().map(|source| told(*source, "database", &state, "")));
+        }
+        let mut backend = None;
+        for (at, location) in config.sources.postgres.iter().enumerate() {
+            let shown = location.shown();
+            let mut postgres = match Postgres::open(location) {
+                Ok(postgres) => postgres,
+                Err(state) => {
+                    self.states
+                        .extend(all.iter().map(|source| told(*source, "database", &state, &shown)));
+                    continue;
+                }
+            };
+            if location.is_local() && backend.is_none() {
+                backend = postgres.backend();
+            }
+            let how = format!("{shown}, every {} ms", postgres::INTERVAL.as_millis());
+            self.states
+                .push(told(Source::Activity, "database", &postgres.activity(), &how));
+            self.states.push(told(
+                Source::Statements,
+                "database",
+                &postgres.statements(),
+                &shown,
+            ));
+            self.states
+                .push(told(Source::Statistics, "database", &State::Available, &shown));
+            self.states
+                .push(told(Source::Plans, "database", &postgres.statements(), &shown));
+            let mut watcher = Watcher::start(
+                format!("postgres {at}"),
+                Box::new(postgres),
+                postgres::INTERVAL,
+                epoch,
+            );
+            for (name, value) in watcher.facts() {
+                if !name.starts_with("statement/") {
+                    let name = name.strip_prefix("setting/").unwrap_or(&name);
+                    self.facts.insert(format!("postgres.{name}"), value);
+                }
+            }
+            self.watchers.push(watcher);
+        }
+        backend
+    }
+
+    fn system(&mut self, config: &Config, backend: Option<u32>, epoch: Instant) -> Result<(), Error> {
+        let mut parties = vec![Party {
+            role: Role::Client,
+            pid: process::id(),
+            name: "sidequest".to_owned(),
+        }];
+        let mut why_no_server = None;
+        for asked in &config.sources.processes {
+            parties.extend(asked_for(asked)?);
+        }
+        let has = |parties: &[Party], role: Role| parties.iter().any(|party| party.role == role);
+        if !has(&parties, Role::Server) {
+            match found_by_port(config.scenario.target()) {
+                Ok((pid, name)) if pid != process::id() => {
+                    let role = match Role::of_name(&name) {
+                        Role::Database => Role::Server,
+                        role => role,
+                    };
+                    if !has(&parties, role) {
+                        parties.push(Party { role, pid, name });
+                    }
+                }
+                Ok(_) => why_no_server = Some("the target is in this very process".to_owned()),
+                Err(reason) => why_no_server = Some(reason),
+            }
+        }
+        if !has(&parties, Role::Database)
+            && let Some(party) = backend.and_then(database_of)
+        {
+            parties.push(party);
+        }
+        for party in &parties {
+            let place = match party.role {
+                Role::Client => continue,
+                Role::Proxy => &mut self.parties.proxy,
+                Role::Server => &mut self.parties.server,
+                Role::Database => &mut self.parties.database,
+            };
+            *place = Some(format!("{} (pid {})", party.name, party.pid));
+        }
+        let watcher = Watcher::start("system", Box::new(System::new(parties)), system::INTERVAL, epoch);
+        let state = watcher.state().clone();
+        for source in [Source::Process, Source::Cgroup, Source::Pressure, Source::Host] {
+            self.states.push(told(source, "client", &state, ""));
+            for (subject, party, hint) in [
+                ("server", &self.parties.server, "give --process PID or NAME"),
+                (
+                    "database",
+                    &self.parties.database,
+                    "give --postgres URL of this machine, or --process postgres",
+                ),
+                (
+                    "proxy",
+                    &self.parties.proxy,
+                    "give --process NAME if there is one on this machine",
+                ),
+            ] {
+                match party {
+                    Some(party) => self.states.push(told(source, subject, &state, party)),
+                    None => {
+                        let why = why_no_server
+                            .as_deref()
+                            .filter(|_| subject == "server")
+                            .unwrap_or("its process is not known");
+                        let absent = State::Absent(format!("{why}: {hint}"));
+                        self.states.push(told(source, subject, &absent, ""));
+                    }
+                }
+            }
+        }
+        self.watchers.push(watcher);
+        Ok(())
+    }
+}
+
+/// Which process the user means.
+fn asked_for(asked: &str) -> Result<Vec<Party>, Error> {
+    let wrong = |reason: &str| Error::Source {
+        what: format!("the process `{asked}`"),
+        reason: reason.to_owned(),
+    };
+    let pids = match asked.parse::<u32>() {
+        Ok(pid) => vec![pid],
+        Err(_) => named(asked),
+    };
+    let mut parties = Vec::new();
+    for pid in pids {
+        let name = system::name_of(pid)
+            .ok_or_else(|| wrong("there is none of this number, or it is not ours to see"))?;
+        parties.push(Party {
+            role: Role::of_name(&name),
+            pid,
+            name,
+        });
+    }
+    if parties.is_empty() {
+        return Err(wrong("there is none of this name"));
+    }
+    Ok(parties)
+}
+
+fn found_by_port(target: &Target) -> Result<(u32, String), String> {
+    let is_here = target.host == "localhost"
+        || target
+            .host
+            .parse()
+            .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    if is_here {
+        owner_of_port(target.port)
+    } else {
+        Err(format!("{} is another machine", target.host))
+    }
+}
+
+/// The database of which a process is a session.
+fn database_of(backend: u32) -> Option<Party> {
+    let parent = system::parent_of(backend)?;
+    let name = system::name_of(parent)?;
+    // In a container the number is of another namespace, and may be anything here.
+    (Role::of_name(&name) == Role::Database).then_some(Party {
+        role: Role::Database,
+        pid: parent,
+        name,
+    })
+}
+
+/// A state in the diagnosis' own terms.
+pub(crate) fn told(source: Source, subject: &str, state: &State, how: &str) -> SourceState {
+    let (state, reason) = match state {
+        State::Available => (Told::Available, how.to_owned()),
+        State::Denied(reason) => (Told::Denied, reason.clone()),
+        State::Absent(reason) => (Told::Absent, reason.clone()),
+    };
+    SourceState {
+        source,
+        subject: subject.to_owned(),
+        state,
+        reason,
+    }
+}

@@ -1,0 +1,159 @@
+//! Every target has a clear ending, and none is sent more than was allowed.
+
+use std::{net::TcpListener, time::Duration};
+
+use diagnosis::{grade::Grade, signal::Signal};
+use load::config::Protocol;
+use quest::{error::Error, recording};
+
+use crate::rig::{Directory, Rig, Serving, config, quest};
+
+#[test]
+fn a_target_that_is_not_there() {
+    // A port that was free a moment ago.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("its address"));
+    drop(listener);
+    let out = Directory::new();
+    let error = quest(&config(&url, &out, 5)).expect_err("nobody is there");
+    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+    assert!(!out.0.exists(), "nothing was seen, so nothing is written");
+}
+
+#[test]
+fn a_target_that_answers_errors_only() {
+    let serving = Serving::start(Rig {
+        status: 404,
+        ..Rig::healthy()
+    });
+    let out = Directory::new();
+    let error = quest(&config(&serving.url(), &out, 5)).expect_err("there is nothing to investigate");
+    assert_eq!(
+        error.to_string(),
+        format!("investigate {}: every answer is an error (404)", serving.url())
+    );
+    assert!(serving.requests() <= 10, "{} requests", serving.requests());
+}
+
+#[test]
+fn a_target_that_dies_in_the_middle_leaves_its_evidence() {
+    let serving = Serving::start(Rig {
+        dies_after: Some(120),
+        ..Rig::healthy()
+    });
+    let out = Directory::new();
+    let error = quest(&config(&serving.url(), &out, 10)).expect_err("it dies");
+    assert!(matches!(error, Error::Died { .. }), "{error}");
+    let evidence = recording::read(&out.0).expect("what was seen is kept");
+    assert!(
+        evidence
+            .observations
+            .iter()
+            .any(|seen| seen.signal == Signal::ClientLatencyMs),
+        "the baseline was seen"
+    );
+    // It says something, and claims nothing that was not proved.
+    assert_ne!(diagnosis::diagnose(&evidence).grade, Grade::Proven);
+}
+
+#[test]
+fn a_target_that_limits_the_rate_is_investigated() {
+    let serving = Serving::start(Rig {
+        per_second: Some(30),
+        work: Duration::from_millis(5),
+        ..Rig::healthy()
+    });
+    let out = Directory::new();
+    let found = quest(&config(&serving.url(), &out, 6)).expect("a limit is a finding");
+    let refused = found
+        .evidence
+        .observations
+        .iter()
+        .any(|seen| seen.signal == Signal::ClientStatus && seen.subject == "429");
+    assert!(refused, "the refusals are in the evidence");
+    assert_ne!(found.verdict.grade, Grade::Proven);
+}
+
+#[test]
+fn a_request_that_may_change_something_is_not_sent() {
+    let serving = Serving::start(Rig::healthy());
+    let out = Directory::new();
+    let mut config = config(&serving.url(), &out, 5);
+    let target = config.scenario.target().clone();
+    let mut request = config.scenario.requests()[0].clone();
+    request.method = "POST".to_owned();
+    config.scenario =
+        load::scenario::Scenario::new(target, vec![request], load::scenario::values::Values::none())
+            .expect("a scenario");
+    let error = quest(&config).expect_err("writes are not allowed");
+    assert_eq!(
+        error.to_string(),
+        "send POST again and again: it may change something"
+    );
+    assert_eq!(serving.requests(), 0);
+}
+
+#[test]
+fn never_more_in_flight_than_was_allowed() {
+    let serving = Serving::start(Rig::healthy());
+    let out = Directory::new();
+    let mut config = config(&serving.url(), &out, 5);
+    config.bounds.concurrency_max = 3;
+    quest(&config).expect("a verdict");
+    // One more is our own trickle for `Server-Timing`, which this target does not send.
+    assert!(
+        serving.most_in_flight() <= 4,
+        "{} in flight",
+        serving.most_in_flight()
+    );
+}
+
+#[test]
+fn never_more_a_second_than_was_allowed() {
+    let serving = Serving::start(Rig {
+        work: Duration::from_millis(1),
+        ..Rig::healthy()
+    });
+    let out = Directory::new();
+    let mut config = config(&serving.url(), &out, 5);
+    config.bounds.rate_max = 50.0;
+    let found = quest(&config).expect("a verdict");
+    let rates: Vec<f64> = found
+        .evidence
+        .observations
+        .iter()
+        .filter(|seen| seen.signal == Signal::ClientRate && !seen.experiment.starts_with("story"))
+        .filter_map(diagnosis::observation::Observation::value)
+        .collect();
+    assert!(!rates.is_empty());
+    assert!(rates.iter().all(|rate| *rate < 60.0), "{rates:?}");
+    assert!(serving.requests() < 50 * 6, "{} requests", serving.requests());
+}
+
+#[test]
+fn a_server_that_leaves_its_connections_loses_nothing() {
+    let serving = Serving::start(Rig {
+        per_connection: Some(50),
+        work: Duration::from_millis(1),
+        ..Rig::healthy()
+    });
+    let out = Directory::new();
+    let mut config = config(&serving.url(), &out, 6);
+    config.load.protocol = Protocol::Http2;
+    let found = quest(&config).expect("a verdict");
+    let sum = |signal: Signal| -> f64 {
+        found
+            .evidence
+            .observations
+            .iter()
+            .filter(|seen| seen.signal == signal)
+            .filter_map(diagnosis::observation::Observation::value)
+            .sum()
+    };
+    assert!(sum(Signal::ClientGoAways) >= 1.0, "its goodbyes are seen");
+    assert!(
+        sum(Signal::ClientErrors) < 0.5,
+        "{} failed",
+        sum(Signal::ClientErrors)
+    );
+}

@@ -1,0 +1,6 @@
+//! The crate from outside: quests against rigged servers, and the verdicts of recorded ones.
+
+mod endings;
+mod replay;
+mod rig;
+mod verdicts;
