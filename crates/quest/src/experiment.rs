@@ -290,7 +290,10 @@ pub(crate) fn run(
     } else {
         // Those that were begun within the span are counted, whenever they ended.
         let last = tally.span_ns.map_or(0, |(_, last)| last);
-        Duration::from_nanos(last).saturating_sub(warm_up).min(span).as_secs_f64()
+        Duration::from_nanos(last)
+            .saturating_sub(warm_up)
+            .min(span)
+            .as_secs_f64()
     };
     Ok(Outcomes {
         summary: summary.map_err(Error::Load)?,

@@ -137,13 +137,12 @@ async fn failures_are_kept_and_a_list_is_the_newest_first() {
     else {
         return;
     };
-    assert_eq!(
-        get(server.api, "/api/v1/objects/t0001/analysis").await.status,
-        504
-    );
+    let status = get(server.api, "/api/v1/objects/t0001/analysis").await.status;
+    // Its time is over while it waits for a connection, or after.
+    assert!([503, 504].contains(&status.as_u16()), "{status}");
     let traces = traces(&server).await;
     assert_eq!(traces[0]["kept"], "failed");
-    assert_eq!(traces[0]["status"], 504);
+    assert_eq!(traces[0]["status"], status.as_u16());
 }
 
 #[tokio::test]

@@ -16,14 +16,14 @@ pub(super) struct Receiving {
     /// A frame that was cut, from its header on. Never one of DATA with its payload.
     kept: Vec<u8>,
     /// Within a DATA frame.
-    data: Option<Data>,
+    data: Option<Payload>,
     /// A head that goes on in CONTINUATION.
     block: Option<Block>,
 }
 
 /// The rest of a DATA frame.
 #[derive(Clone, Copy, Debug)]
-struct Data {
+struct Payload {
     stream: u32,
     left: u32,
     padding: u32,
@@ -178,7 +178,7 @@ impl<T> Session<T> {
         if awaits_padding && header.length == 0 {
             return Err(Fault::Padding);
         }
-        self.receiving.data = Some(Data {
+        self.receiving.data = Some(Payload {
             stream: header.stream,
             left: header.length,
             padding: 0,
@@ -273,7 +273,7 @@ impl<T> Session<T> {
 
     /// Tells the server that we took its bytes, when half of a window is used.
     #[inline]
-    fn say_windows(&mut self, data: Data, out: &mut Vec<u8>) {
+    fn say_windows(&mut self, data: Payload, out: &mut Vec<u8>) {
         if self.unsaid >= self.options.windows.connection.max(65_535) / 2 {
             frame::window_update(0, self.unsaid, out);
             self.unsaid = 0;

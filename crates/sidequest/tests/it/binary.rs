@@ -148,7 +148,8 @@ impl Serving {
             let left = until.saturating_duration_since(Instant::now());
             let Ok(line) = lines.recv_timeout(left) else {
                 let said = self.start.join("\n");
-                let (code, stderr) = self.end(Signal::TERM);
+                send(self.child.id(), Signal::TERM);
+                let (code, stderr) = self.end();
                 panic!("the server did not start: {code:?}\n{said}\n{stderr}");
             };
             self.start.push(line.clone());
@@ -179,7 +180,13 @@ impl Serving {
 
     /// Ends it by a signal: exit code, and all that stood on stderr.
     pub(crate) fn stop(mut self, signal: Signal) -> (Option<i32>, String) {
-        self.end(signal)
+        send(self.child.id(), signal);
+        self.end()
+    }
+
+    /// Waits for the end of one that was told to stop: another signal would say that nobody has patience left.
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+        self.end()
     }
 
     /// Its process.
@@ -187,8 +194,7 @@ impl Serving {
         self.child.id()
     }
 
-    fn end(&mut self, signal: Signal) -> (Option<i32>, String) {
-        send(self.child.id(), signal);
+    fn end(&mut self) -> (Option<i32>, String) {
         let until = Instant::now() + STOP_MAX;
         while Instant::now() < until && matches!(self.child.try_wait(), Ok(None)) {
             thread::sleep(Duration::from_millis(10));
@@ -208,7 +214,8 @@ impl Serving {
 impl Drop for Serving {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
-            self.end(Signal::TERM);
+            send(self.child.id(), Signal::TERM);
+            self.end();
         }
     }
 }

@@ -119,7 +119,7 @@ fn nothing_in_flight_is_lost_when_told_to_stop() {
         ];
         assert!(ends.contains(&kind), "{kind:?}");
     }
-    assert_eq!(server.stop(Signal::TERM).0, Some(0));
+    assert_eq!(server.ended().0, Some(0));
 }
 
 #[test]

@@ -205,7 +205,7 @@ fn files_go_in_and_come_out_the_same() {
         .output()
         .expect("the binary runs");
     let said = String::from_utf8_lossy(&again.stderr).into_owned();
-    assert_eq!(again.status.code(), Some(9), "{said}");
+    assert_eq!(again.status.code(), Some(11), "{said}");
     assert!(said.contains("  line 1: record 1 is there already"), "{said}");
 
     fs::write(
@@ -222,7 +222,7 @@ fn files_go_in_and_come_out_the_same() {
     ]));
     let expected = "error: failed to import collection `accounts` at ";
     assert!(
-        said.starts_with("exit code: 9\n") && said.contains(expected),
+        said.starts_with("exit code: 11\n") && said.contains(expected),
         "{said}"
     );
     assert!(
@@ -232,7 +232,7 @@ fn files_go_in_and_come_out_the_same() {
     assert_eq!(server.get("/api/v1/accounts/8").0, 404);
     let said = run(&mut sidequest(&["export", "acounts", "--url", &url]));
     assert!(
-        said.starts_with("exit code: 9\n") && said.contains("hint: did you mean `accounts`?"),
+        said.starts_with("exit code: 11\n") && said.contains("hint: did you mean `accounts`?"),
         "{said}"
     );
     assert_eq!(server.stop(Signal::TERM).0, Some(0));
