@@ -139,7 +139,7 @@ impl Common {
         (!self.short && !self.discard).then(|| {
             let day = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
             let slug = super::machine::machine().slug;
-            root().join("benchsuite/runs").join(format!("{day}-{slug}/load"))
+            root().join("benchsuite/runs").join(format!("{day}-{slug}-load"))
         })
     }
 }

@@ -36,3 +36,11 @@ pub(crate) fn line(program: &str, arguments: &[&str]) -> String {
         |text| String::from_utf8_lossy(&text).trim().to_owned(),
     )
 }
+
+/// What this run was asked for. Of a path only the last part: a page names no directory of the machine that it was
+/// made on.
+pub(crate) fn arguments() -> String {
+    let last = |argument: String| argument.rsplit('/').next().unwrap_or_default().to_owned();
+    let arguments: Vec<String> = std::env::args().skip(1).map(last).collect();
+    arguments.join(" ")
+}

@@ -161,12 +161,7 @@ fn page(options: &Options, machine: &Machine, table: &str, answers: &str, object
         .model
         .as_ref()
         .map_or_else(|| "demo/flights".to_owned(), |model| model.display().to_string());
-    // Of a path only the last part: a page names no directory of the machine that it was made on.
-    let arguments: Vec<String> = std::env::args()
-        .skip(1)
-        .map(|argument| argument.rsplit('/').next().unwrap_or_default().to_owned())
-        .collect();
-    let arguments = arguments.join(" ");
+    let arguments = machine::arguments();
     format!(
         "# A burst of {objects} distinct objects\n\n\
          The analyses of the {objects} objects with the most `{by}` of `{model}`, asked for at once on one h2c connection.\n\

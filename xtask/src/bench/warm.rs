@@ -325,7 +325,7 @@ fn write(options: &Options, turns: &[Turn]) -> anyhow::Result<()> {
         |_| "unknown".to_owned(),
         |said| String::from_utf8_lossy(&said.stderr).trim().to_owned(),
     );
-    let arguments = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+    let arguments = machine::arguments();
     let page = format!(
         "# A warm burst of {objects} distinct analyses\n\n\
          The analyses of the {objects} busiest aircraft of the demo, asked for at once on one h2c connection, {bursts} \
@@ -342,7 +342,7 @@ fn write(options: &Options, turns: &[Turn]) -> anyhow::Result<()> {
         commit = machine::line("git", &["describe", "--always", "--dirty"]),
         rustc = machine::line("rustc", &["--version"]),
     );
-    report::keep("warm", &page, &raw)
+    report::keep(&format!("{}-warm", machine::machine().slug), &page, &raw)
 }
 
 /// The median, the lowest and the highest.

@@ -9,7 +9,7 @@ use super::{
     raw::Row,
     tool::{Kind, PEERS, Tool, on_path},
 };
-use crate::bench::machine::{line as first_line, machine};
+use crate::bench::machine::{self, line as first_line, machine};
 
 /// Us and one peer in one cell.
 #[derive(Clone, Debug)]
@@ -84,7 +84,7 @@ pub(crate) fn write(
 ) -> anyhow::Result<()> {
     let machine = machine();
     let commits: BTreeSet<&str> = rows.iter().map(|row| row.commit.as_str()).collect();
-    let arguments = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+    let arguments = machine::arguments();
     let mut text = format!(
         "# The load generator against the installed ones\n\n\
          User and system time of the client process for each request that was answered with 200, as a ratio: below 1 we need less.\n\
