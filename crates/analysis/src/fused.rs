@@ -73,7 +73,7 @@ impl<'a> Fused<'a> {
             abandoned,
         };
         let mut query = self.asked.pool.run(run).await.map_err(failed)?;
-        let began = Instant::now();
+        let began = query.began();
         let references = references.await?;
         let mut objects = Objects::new(self.layout, references, query.waited(), began);
         while let Some(row) = query.next().await.map_err(failed)? {

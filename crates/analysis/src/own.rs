@@ -8,7 +8,6 @@ use store::{
     query::{Abandoned, Run, raw},
     value,
 };
-use tokio::time::Instant;
 
 use crate::{
     batch::{Answer, Delivery},
@@ -64,7 +63,7 @@ impl OwnWork {
             abandoned,
         };
         let mut query = asked.pool.run(run).await.map_err(failed)?;
-        let began = Instant::now();
+        let began = query.began();
         // By object: its rows so far, or what does not fit. Rows of one object need not stand together here.
         let mut found: HashMap<String, Result<Vec<u8>, String>> = HashMap::new();
         while let Some(row) = query.next().await.map_err(failed)? {

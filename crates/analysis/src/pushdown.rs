@@ -14,7 +14,6 @@ use store::{
     query::{Abandoned, Run, raw},
     value,
 };
-use tokio::time::Instant;
 use tokio_postgres::Row;
 
 use crate::{
@@ -135,7 +134,7 @@ impl Pushdown {
             abandoned,
         };
         let mut query = asked.pool.run(run).await.map_err(failed)?;
-        let began = Instant::now();
+        let began = query.began();
         let mut found: HashMap<String, Found> = HashMap::new();
         while let Some(row) = query.next().await.map_err(failed)? {
             if let Some(id) = raw(&row, 0).and_then(|bytes| value::key(self.object, bytes)) {

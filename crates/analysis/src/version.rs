@@ -21,7 +21,6 @@ use store::{
     pool::Pool,
     query::{Abandoned, Run, raw},
 };
-use tokio::time::Instant;
 
 use crate::{
     batch::{Answer, Delivery},
@@ -366,7 +365,7 @@ impl LookUp {
             abandoned: Some(abandoned),
         };
         let mut query = asked.pool.run(run).await.map_err(failed)?;
-        let began = Instant::now();
+        let began = query.began();
         let mut versions: HashMap<String, Vec<u8>> = HashMap::new();
         let mut all: Vec<Vec<u8>> = vec![Vec::new(); 1 + self.shared];
         while let Some(row) = query.next().await.map_err(failed)? {

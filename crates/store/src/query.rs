@@ -47,6 +47,7 @@ const SLOW: Duration = Duration::from_secs(1);
 /// A statement that runs. Dropped before its end, it is cancelled in the database.
 pub struct Query {
     lease: Lease,
+    began: Instant,
     stream: Pin<Box<RowStream>>,
     statement: Statement,
     what: String,
@@ -106,6 +107,7 @@ impl Pool {
 impl Query {
     /// Starts a statement on a connection. PostgreSQL answers when the first rows are there.
     pub async fn start(mut lease: Lease, mut run: Run<'_>) -> Result<Query, Error> {
+        let began = Instant::now();
         let database = lease.pool().database().to_owned();
         let failed = |source| Error::Statement {
             database: database.clone(),
@@ -139,6 +141,7 @@ impl Query {
         };
         Ok(Query {
             lease,
+            began,
             stream: Box::pin(stream),
             statement,
             what: run.what.to_owned(),
@@ -158,6 +161,12 @@ impl Query {
     /// How long it waited for its connection.
     pub fn waited(&self) -> Duration {
         self.lease.waited
+    }
+
+    /// When it was sent. PostgreSQL answers with its first rows: counted from that answer, the time of most
+    /// statements would be next to nothing.
+    pub fn began(&self) -> Instant {
+        self.began
     }
 
     /// The next row, none at the end and after an error.

@@ -107,3 +107,22 @@ async fn a_row_that_does_not_fit_fails_its_object_alone() {
     assert_eq!(text(&one.unwrap()), r#"{"id":1,"total":{"mean_big":34}}"#);
     assert!(matches!(three, Err(Error::Row { .. })));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_time_of_the_database_holds_what_it_takes_to_the_first_row() {
+    let slow = format!(
+        "{SQL} alter table orders rename to kept; create function slow() returns bool language sql as 'select true from pg_sleep(0.05)'; create view orders as select kept.* from kept where (select slow());"
+    );
+    for strategy in [Strategy::Fused, Strategy::Batched, Strategy::Each] {
+        let Some(world) = World::new(include_str!("shop.toml"), &slow, 2).await else {
+            return;
+        };
+        let plan = Plan::fields(&world.model, &["by.city.orders"]).unwrap();
+        let document = document(&world.engine(strategy), "1", &plan).await.unwrap();
+        let took = document.timing.database;
+        assert!(
+            took >= std::time::Duration::from_millis(50),
+            "{strategy:?}: {took:?}"
+        );
+    }
+}
