@@ -240,7 +240,7 @@ fn files_go_in_and_come_out_the_same() {
     for (arguments, code, names) in [
         (
             ["export", "accounts", "--url", &url],
-            9,
+            11,
             "is `sidequest serve` running there?",
         ),
         (
