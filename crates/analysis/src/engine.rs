@@ -170,6 +170,7 @@ impl Engine {
         plan: Arc<Plan>,
         as_of: Option<Timestamp>,
         each_max: Duration,
+        reuse: Reuse,
     ) -> impl Stream<Item = (Arc<str>, Result<Document, Error>)> + Send + use<> {
         let engine = self.clone();
         let chunk = (self.0.config.ahead_max / 2).max(1);
@@ -187,7 +188,7 @@ impl Engine {
                                 plan,
                                 as_of,
                                 existence: Existence::Known,
-                                reuse: Reuse::Exact,
+                                reuse,
                             };
                             let document = async {
                                 let look = engine.look(&id, &question, deadline).await?;

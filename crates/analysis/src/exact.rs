@@ -42,6 +42,9 @@ pub struct Question<'a> {
 pub enum Reuse {
     /// If its versions are those of now.
     Exact,
+    /// The same, but what is made is not kept: a stream of all objects would push out what others ask for again,
+    /// and fill the cache to its bound.
+    Passing,
     /// Everything is made anew, and kept.
     Never,
 }
@@ -51,6 +54,7 @@ pub struct Look {
     id: Arc<str>,
     prepared: Arc<Prepared>,
     existence: Existence,
+    reuse: Reuse,
     /// None: they are not known, and nothing is kept.
     before: Option<Marks>,
     /// The object was seen to exist.
@@ -103,6 +107,7 @@ impl Engine {
         let mut look = Look {
             id: id.clone(),
             existence: question.existence,
+            reuse: question.reuse,
             before: None,
             seen: false,
             kept: None,
@@ -121,8 +126,9 @@ impl Engine {
         let before = self.marks(&mut look, asked).await?;
         look.seen = asked;
         look.before = Some(before);
-        if question.reuse == Reuse::Exact {
-            look.kept = cache.get(&look.key());
+        match question.reuse {
+            Reuse::Exact | Reuse::Passing => look.kept = cache.get(&look.key()),
+            Reuse::Never => {}
         }
         Ok(look)
     }
@@ -260,7 +266,7 @@ impl Engine {
         let mut without_times = document.clone();
         without_times.timing = Timing::default();
         let kept = Arc::new(Kept::new(look.key(), marks.sources, record, without_times));
-        if let Some(cache) = self.cache().filter(|_| is_of_use) {
+        if let Some(cache) = self.cache().filter(|_| is_of_use && look.reuse != Reuse::Passing) {
             cache.put(&kept);
         }
         Ok(Answered::new(with(document, look.timing), tag, Some(kept)))

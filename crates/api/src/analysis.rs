@@ -237,6 +237,10 @@ fn documents(
     keys: Keys,
     first: KeysPage,
 ) -> Documents {
+    let reuse = match keys.ids {
+        Some(_) => Reuse::Exact,
+        None => Reuse::Passing,
+    };
     let pages = stream::unfold((keys, Some(Ok(first))), |(mut keys, ready)| async move {
         let page = match ready {
             Some(page) => page,
@@ -258,9 +262,10 @@ fn documents(
         let unknown_name = name.clone();
         let ids: Vec<_> = page.found.iter().map(|record| Arc::clone(&record.key)).collect();
         // Each has its own time: a slow client does not use up that of the later ones.
+        let each_max = site.config.request_timeout;
         let documents = site
             .engine
-            .documents(&ids, Arc::clone(&plan), as_of, site.config.request_timeout);
+            .documents(&ids, Arc::clone(&plan), as_of, each_max, reuse);
         let (site, plan) = (Arc::clone(&site), Arc::clone(&plan));
         // Without columns the records have told all they have: their keys.
         let mut records = page.found.into_iter();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ::analysis::exact::Reuse;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use model::plan::Plan;
@@ -55,11 +56,13 @@ async fn with_sections(site: &Arc<Site>, mut call: Call, plan: Plan) -> Result<A
     .await?;
     let next = listing.cut(&mut records, objects);
     let ids: Vec<_> = records.iter().map(|record| Arc::clone(&record.key)).collect();
-    let mut documents =
-        Box::pin(
-            site.engine
-                .documents(&ids, Arc::new(plan), as_of, site.config.request_timeout),
-        );
+    let mut documents = Box::pin(site.engine.documents(
+        &ids,
+        Arc::new(plan),
+        as_of,
+        site.config.request_timeout,
+        Reuse::Exact,
+    ));
     let mut items: Vec<Bytes> = Vec::with_capacity(records.len());
     for record in &records {
         // All of the page in the request's time, not each of its objects in as much.

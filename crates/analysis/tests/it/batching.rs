@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use analysis::{config::Strategy, engine::Existence, error::Error};
+use analysis::{config::Strategy, engine::Existence, error::Error, exact::Reuse};
 use futures_util::{StreamExt, future::join_all};
 use model::plan::Plan;
 use tokio::time::Instant;
@@ -115,7 +115,7 @@ async fn many_are_streamed_in_order_and_a_dropped_stream_stops_the_work() {
     let engine = world.engine(Strategy::Fused);
     let ids: Vec<Arc<str>> = (1..=500).rev().map(|id| id.to_string().into()).collect();
     let plan = Arc::new(world.plan());
-    let mut stream = Box::pin(engine.documents(&ids, plan, None, Duration::from_secs(60)));
+    let mut stream = Box::pin(engine.documents(&ids, plan, None, Duration::from_secs(60), Reuse::Exact));
     let mut seen = Vec::new();
     while let Some((id, document)) = stream.next().await {
         document.unwrap();

@@ -1,6 +1,6 @@
 //! What was made once is given again exactly as long as nothing it was made of has changed.
 
-use analysis::{engine::Existence, error::Error};
+use analysis::{engine::Existence, error::Error, exact::Reuse};
 use futures_util::future::join_all;
 use model::plan::Plan;
 use serde_json::json;
@@ -221,4 +221,26 @@ async fn many_are_kept_too() {
     // Whether it exists was not asked by the first.
     assert_eq!(engine.metric().cache_hits.get(), 0);
     assert_eq!(engine.metric().cache_partial.get(), 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_takes_from_the_cache_and_puts_nothing_into_it() {
+    let Some(ledger) = Ledger::new(9).await else {
+        return;
+    };
+    let (engine, plan) = (ledger.engine(LARGE), ledger.plan(&EXACT));
+    read(&engine, 7, &plan).await;
+    let kept = engine.metric().cache_entries.get();
+    let ids: Vec<std::sync::Arc<str>> = (1..=9).map(|id| id.to_string().into()).collect();
+    let all = engine.documents(
+        &ids,
+        std::sync::Arc::new(plan),
+        None,
+        std::time::Duration::from_secs(60),
+        Reuse::Passing,
+    );
+    let all: Vec<_> = futures_util::StreamExt::collect(all).await;
+    assert!(all.len() == 9 && all.iter().all(|(_, document)| document.is_ok()));
+    assert_eq!(engine.metric().cache_entries.get(), kept);
+    assert_eq!(engine.metric().cache_hits.get(), 1);
 }
