@@ -87,7 +87,7 @@ fn the_limit_of_nginx_is_named() {
         "--max-rate",
         "5000",
         "--budget",
-        "12s",
+        "30s",
         "--out",
         out,
         "--quiet",
