@@ -23,8 +23,8 @@ const SERVER_CONNECTIONS_SPARE: usize = 20;
 /// Two groups of 250 over two connections answered 500 objects soonest.
 const BATCH_IDS_MAX: usize = 250;
 const BATCH_IDS_MIN: usize = 100;
-/// Of a stream of all objects: 256 answers of some 60 kB are 15 MB.
-const AHEAD_MAX: usize = 256;
+/// Of a stream of all objects: 128 answers of some 60 kB are 8 MB, and the rows and frames of as many around them.
+const AHEAD_MAX: usize = 128;
 
 const BACKLOG: u32 = 1_024;
 const CONNECTIONS_OPEN_MAX: u32 = 4_096;
