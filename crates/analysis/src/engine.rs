@@ -416,16 +416,19 @@ impl Engine {
             deadline,
         };
         let fused = Fused::new(layout, asked);
-        match fused.stream(references, Some(abandoned), &mut delivery).await {
-            Ok(measured) => {
-                self.0.metric.measure.add(measured);
-                batch.measured(measured);
-            }
-            Err(error) => {
-                delivery.fail(&error);
-                batch.failed();
-            }
+        let measured = |time| self.measured(&batch, time);
+        let ran = fused
+            .stream(references, Some(abandoned), &mut delivery, measured)
+            .await;
+        if let Err(error) = ran {
+            delivery.fail(&error);
+            batch.failed();
         }
+    }
+
+    fn measured(&self, batch: &Batched, time: Duration) {
+        self.0.metric.measure.add(time);
+        batch.measured(time);
     }
 
     /// A batch whose wants have one plan.
@@ -452,15 +455,14 @@ impl Engine {
             How::Fused(layout) => {
                 let references = share(self.0.references.clone(), layout.clone(), deadline);
                 let fused = Fused::new(layout, asked);
-                let ran = fused.stream(references, Some(abandoned), &mut delivery).await;
-                ran.map(|measured| {
-                    self.0.metric.measure.add(measured);
-                    batch.measured(measured);
-                })
+                let measured = |time| self.measured(&batch, time);
+                fused
+                    .stream(references, Some(abandoned), &mut delivery, measured)
+                    .await
             }
             How::Collected(layout) => {
                 let fused = Fused::new(layout, asked);
-                fused.collect(&self.0.references, &mut delivery).await.map(|_| ())
+                fused.collect(&self.0.references, &mut delivery).await
             }
         };
         if let Err(error) = ran {

@@ -54,13 +54,15 @@ impl<'a> Fused<'a> {
         Fused { layout, asked }
     }
 
-    /// Runs the statement and delivers each object's fragments as they are ready. Returns the measuring time.
+    /// Runs the statement and delivers each object's fragments as they are ready. How long measuring took is told
+    /// before the last are delivered: who waits for them is gone after.
     pub(crate) async fn stream(
         &self,
         references: SharedReferences,
         abandoned: Option<Abandoned>,
         delivery: &mut Delivery,
-    ) -> Result<Duration, Error> {
+        measured: impl FnOnce(Duration) + Send,
+    ) -> Result<(), Error> {
         let failed = |source| self.failed(source);
         let ids = Ids(self.asked.ids);
         let (what, sql) = (&*self.layout.name, &self.layout.sql);
@@ -80,8 +82,8 @@ impl<'a> Fused<'a> {
             objects.row(&row, delivery);
         }
         drop(query);
-        objects.end(delivery);
-        Ok(objects.measured)
+        objects.end(delivery, measured);
+        Ok(())
     }
 
     /// The same for one section that needs a join, in the way of the story: its rows, then only what they join to.
@@ -89,7 +91,7 @@ impl<'a> Fused<'a> {
         &self,
         references: &References,
         delivery: &mut Delivery,
-    ) -> Result<Duration, Error> {
+    ) -> Result<(), Error> {
         let began = Instant::now();
         let ids = Ids(self.asked.ids);
         let (what, sql) = (&*self.layout.name, &self.layout.sql);
@@ -120,8 +122,8 @@ impl<'a> Fused<'a> {
         for row in &rows {
             objects.row(row, delivery);
         }
-        objects.end(delivery);
-        Ok(objects.measured)
+        objects.end(delivery, |_| ());
+        Ok(())
     }
 
     fn failed(&self, source: store::error::Error) -> Error {
@@ -241,13 +243,22 @@ impl<'a> Objects<'a> {
     }
 
     /// The last object, and those that have no rows.
-    fn end(&mut self, delivery: &mut Delivery) {
-        self.finish(delivery);
-        let without: Vec<Arc<str>> = delivery.wanted();
-        for id in without {
-            self.id = id;
-            let answer = self.answer();
-            delivery.deliver(&self.id, &answer);
+    fn end(mut self, delivery: &mut Delivery, measured: impl FnOnce(Duration)) {
+        let mut last = Vec::new();
+        if self.current.is_some() && self.wanted {
+            last.push((self.id.clone(), self.answer()));
+        }
+        self.table.clear();
+        self.misfit = None;
+        for id in delivery.wanted() {
+            if last.first().is_none_or(|(with_rows, _)| *with_rows != id) {
+                self.id = id.clone();
+                last.push((id, self.answer()));
+            }
+        }
+        measured(self.measured);
+        for (id, answer) in last {
+            delivery.deliver(&id, &answer);
         }
     }
 

@@ -35,6 +35,9 @@ const FOREIGN_MAX: f64 = 0.10;
 /// And one in which the machine was not there for so long.
 const STEAL_MAX: f64 = 0.02;
 
+/// So many bursts would take the whole budget: what fails beyond a number of requests is not found with fewer.
+const BURSTS: u32 = 12;
+
 /// What came of it.
 #[derive(Debug)]
 pub struct Investigation {
@@ -220,9 +223,10 @@ impl Quest<'_> {
         self.best_rate
     }
 
-    /// Requests of one burst: as many as were asked for, and not more than two rounds' worth.
+    /// Requests of one burst: as many as were asked for, and not more than a part of the budget suffices for.
     pub(crate) fn burst(&self) -> u64 {
-        let most = (self.best_rate * self.round_span.as_secs_f64() * 2.0).max(20.0);
+        let span = (self.config.bounds.budget / BURSTS).max(self.round_span * 2);
+        let most = (self.best_rate * span.as_secs_f64()).max(20.0);
         let most = most.min(self.config.bounds.rate_max.max(1.0));
         u64::from(self.config.bounds.burst).min(most as u64)
     }
