@@ -2,7 +2,11 @@
 
 mod probe;
 
-use std::{thread, time::Instant};
+use std::{
+    sync::{Barrier, OnceLock},
+    thread,
+    time::Instant,
+};
 
 use crate::{
     arrivals::Arrivals,
@@ -59,17 +63,20 @@ pub fn run(
         dialect: dialect.as_ref(),
         protocol,
         watch,
-        began: Instant::now(),
     };
+    // All threads are set up before the first begins: none of it counts as a request's wait.
+    let (set_up, began) = (Barrier::new(config.threads), OnceLock::new());
     let work = |thread: usize| {
         let source = Worker::source(arrivals, ending, thread, config.threads);
         let numbers = share(config.clients, thread, config.threads);
-        Worker::new(orders, source, numbers)
+        let worker = Worker::new(orders, source, numbers);
+        set_up.wait();
+        worker
             .map_err(|source| Error::System {
                 what: "set up the load loop",
                 source,
             })?
-            .run()
+            .run(*began.get_or_init(Instant::now))
             .map_err(|source| Error::System {
                 what: "wait for sockets",
                 source,
@@ -81,7 +88,10 @@ pub fn run(
     } else {
         thread::scope(|scope| {
             let running: Vec<_> = (0..config.threads)
-                .map(|thread| scope.spawn(move || work(thread)))
+                .map(|thread| {
+                    let work = &work;
+                    scope.spawn(move || work(thread))
+                })
                 .collect();
             running
                 .into_iter()

@@ -66,12 +66,13 @@ pub(crate) struct Orders<'a> {
     /// What is spoken; in TLS, ALPN may still decide.
     pub(crate) protocol: Protocol,
     pub(crate) watch: &'a Watch,
-    pub(crate) began: Instant,
 }
 
 /// One thread.
 pub(crate) struct Worker<'a> {
     orders: Orders<'a>,
+    /// The zero of all times, the same for all threads.
+    began: Instant,
     poll: Poll,
     source: Source,
     clients: Vec<Client>,
@@ -143,6 +144,7 @@ impl<'a> Worker<'a> {
                 .as_nanos() as u64,
             failed: false,
             cut: false,
+            began: Instant::now(),
             orders,
         })
     }
@@ -157,7 +159,8 @@ impl<'a> Worker<'a> {
     }
 
     /// Runs to the end, and says what was learned.
-    pub(crate) fn run(mut self) -> io::Result<(Recorder, Findings)> {
+    pub(crate) fn run(mut self, began: Instant) -> io::Result<(Recorder, Findings)> {
+        self.began = began;
         let began = self.now();
         let cpu_began = cpu_ns();
         for client in 0..self.clients.len() {
@@ -203,7 +206,7 @@ impl<'a> Worker<'a> {
 
     #[inline]
     fn now(&self) -> u64 {
-        self.orders.began.elapsed().as_nanos() as u64
+        self.began.elapsed().as_nanos() as u64
     }
 
     /// What is due whether something happened or not.
