@@ -83,6 +83,8 @@ pub struct Summary {
     pub connect_failures: BTreeMap<String, u64>,
     /// A limit that the connections tell of.
     pub limit: Option<Limit>,
+    /// Requests that we held connections to, because the server had cut off two of a client there.
+    pub held_to: Option<u64>,
     /// Streams that the server allows at once: the smallest number it has said.
     pub streams_allowed: Option<u32>,
     /// Later changes of it: when, and to what.
@@ -308,6 +310,7 @@ impl Summary {
             limit: Limit::infer(&findings.closings, findings.most_answered, is_http2),
             closings: findings.closings,
             connect_failures: findings.failures,
+            held_to: findings.held_to,
             streams_allowed: findings.allowed,
             streams_allowed_changes: findings.allowed_changes,
             flow_stalled_ns: findings.stalled,
@@ -403,6 +406,10 @@ impl Sum {
         sum.tls_version = sum.tls_version.or(findings.tls_version);
         sum.tls_suite = sum.tls_suite.or(findings.tls_suite);
         sum.allowed = match (sum.allowed, findings.allowed) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        sum.held_to = match (sum.held_to, findings.held_to) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };

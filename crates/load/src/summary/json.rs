@@ -137,6 +137,8 @@ struct Distribution {
 struct Limits {
     /// Inferred from how connections ended.
     closes_after: Option<Limit>,
+    /// Requests that we held connections of HTTP/2 to, because the server had cut off two of a client there.
+    held_to: Option<u64>,
     /// Streams that the server allows at once.
     streams_allowed: Option<u32>,
     /// Later changes of it.
@@ -303,6 +305,7 @@ fn limits(summary: &Summary) -> Limits {
     let known = |streams: u32| (streams < u32::MAX).then_some(streams);
     Limits {
         closes_after: summary.limit.clone(),
+        held_to: summary.held_to,
         streams_allowed: summary.streams_allowed.and_then(known),
         streams_allowed_changes: summary
             .streams_allowed_changes

@@ -242,6 +242,17 @@ fn limits(summary: &Summary, out: &mut String) {
         };
         let _ = writeln!(out, "  {resent} requests re-sent, {lost}");
     }
+    if let Some(requests) = summary.held_to {
+        let streams = if requests == 1 {
+            "1 stream was"
+        } else {
+            &format!("{requests} streams were")
+        };
+        let _ = writeln!(
+            out,
+            "  after two connections that were cut off there, no more than {streams} opened on each of the next"
+        );
+    }
     if let Some(allowed) = summary
         .streams_allowed
         .filter(|allowed| *allowed < summary.streams)

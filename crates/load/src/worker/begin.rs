@@ -17,7 +17,16 @@ impl Worker<'_> {
         match &connection.codec {
             Codec::None => 0,
             Codec::Http1(http1) => asked.saturating_sub(http1.waiting.len() as u32),
-            Codec::Http2(session) => asked.saturating_sub(session.open_streams()).min(session.room()),
+            Codec::Http2(session) => {
+                let room = asked.saturating_sub(session.open_streams()).min(session.room());
+                match connection.requests_max {
+                    Some(max) if session.open_streams() > 0 || connection.facts.sent < max => {
+                        let left = max.saturating_sub(connection.facts.sent);
+                        room.min(u32::try_from(left).unwrap_or(u32::MAX))
+                    }
+                    Some(_) | None => room,
+                }
+            }
         }
     }
 

@@ -29,6 +29,10 @@ pub(crate) struct Client {
     pub(crate) last_answer: u64,
     /// Which of the addresses is tried next.
     pub(crate) address: usize,
+    /// Where the last GOAWAY that took streams back drew its line: requests of that connection.
+    line: Option<u64>,
+    /// Drawn there twice: no more are sent on a connection before it shows that it takes more.
+    pub(crate) requests_max: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +62,21 @@ impl Client {
             began: 0,
             last_answer: 0,
             address: number as usize,
+            line: None,
+            requests_max: None,
         }
+    }
+
+    /// A server leaves, took so many requests and gave others back, which were sent in vain.
+    /// Below the number that is asked to be in flight, more come back than are answered.
+    pub(crate) fn note_line(&mut self, requests: u64, in_flight_max: u32) {
+        let is_again = self.line.replace(requests) == Some(requests);
+        self.requests_max = (is_again && requests < u64::from(in_flight_max)).then_some(requests);
+    }
+
+    /// It did not leave there.
+    pub(crate) fn forget_line(&mut self) {
+        self.line = None;
+        self.requests_max = None;
     }
 }

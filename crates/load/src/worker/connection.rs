@@ -28,6 +28,8 @@ pub(crate) struct Connection {
     /// Takes no more requests: the server leaves, or we do.
     pub(crate) leaving: bool,
     pub(crate) last_activity: u64,
+    /// Requests at most, until they are over and the server has not left: those before it were cut off there.
+    pub(crate) requests_max: Option<u64>,
     pub(crate) facts: Facts,
 }
 

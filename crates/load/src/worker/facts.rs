@@ -43,6 +43,8 @@ pub(crate) struct Findings {
     pub(crate) allowed_changes: Vec<(u64, u32)>,
     /// Requests a second of each client.
     pub(crate) client_rates: Vec<f64>,
+    /// The smallest number of requests that a connection was held to, because others were cut off there.
+    pub(crate) held_to: Option<u64>,
     /// Connections that answered no more than this may have been cut off at it.
     pub(crate) most_answered: u64,
 }
@@ -98,8 +100,14 @@ impl Findings {
             allowed: None,
             allowed_changes: Vec::new(),
             client_rates: Vec::new(),
+            held_to: None,
             most_answered: 0,
         }
+    }
+
+    /// A connection is sent no more than so many requests.
+    pub(crate) fn note_held(&mut self, requests: u64) {
+        self.held_to = Some(self.held_to.map_or(requests, |before| before.min(requests)));
     }
 
     /// A connection could not be made.

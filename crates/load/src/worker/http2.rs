@@ -82,6 +82,15 @@ impl Worker<'_> {
         if session.is_used_up() {
             connection.leaving = true;
         }
+        if let Some(max) = connection.requests_max
+            && !connection.leaving
+            && session.open_streams() == 0
+            && connection.facts.sent >= max
+        {
+            // The server takes more than it did before.
+            connection.requests_max = None;
+            self.clients[connection.client].forget_line();
+        }
         if connection.leaving && session.open_streams() == 0 {
             let _ = connection.flush();
             return Err(self.left(connection));
@@ -123,6 +132,12 @@ impl Worker<'_> {
         };
         connection.leaving = true;
         let above = session.take_above(goaway.last_stream);
+        if goaway.code == code::NO_ERROR && goaway.last_stream > 0 && !above.is_empty() {
+            // Ours have odd numbers, from 1.
+            let requests = u64::from(goaway.last_stream.div_ceil(2));
+            let in_flight_max = self.orders.config.streams;
+            self.clients[connection.client].note_line(requests, in_flight_max);
+        }
         let has_served = goaway.last_stream > 0 || connection.facts.answered > 0;
         for mut ticket in above {
             self.in_flight -= 1;

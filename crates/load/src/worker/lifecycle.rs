@@ -53,6 +53,10 @@ impl Worker<'_> {
         }
         state.state = State::Up;
         state.connection = Some(slot);
+        let requests_max = state.requests_max;
+        if let Some(max) = requests_max {
+            self.findings.note_held(max);
+        }
         self.connections[slot] = Some(Box::new(Connection {
             socket,
             number,
@@ -66,6 +70,7 @@ impl Worker<'_> {
             waits_to_write: true,
             leaving: false,
             last_activity: now,
+            requests_max,
             facts: Facts {
                 dialled: now,
                 ..Facts::default()

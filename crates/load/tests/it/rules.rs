@@ -80,6 +80,45 @@ fn a_server_that_leaves_after_any_number_loses_nothing() {
     }
 }
 
+/// Answers so many requests on each connection and takes no other, in one step, as nginx does.
+fn cut_off_after(requests: u32) -> SocketAddr {
+    sockets(move |mut stream, _| crate::cut_off::serve(&mut stream, requests))
+}
+
+#[test]
+fn a_server_that_cuts_off_early_is_asked_for_no_more_than_it_takes() {
+    for requests in [1, 3, 20] {
+        let summary = ask(&format!("http://{}/", cut_off_after(requests)), 600, &streams(50));
+        assert_eq!(summary.totals.ok, 600, "{:?}", summary.totals);
+        let limit = summary
+            .limit
+            .as_ref()
+            .expect("all were cut off at the same number");
+        assert_eq!(limit.requests, u64::from(requests));
+        assert_eq!(summary.held_to, Some(u64::from(requests)));
+        let resent = summary.totals.resent[&Resent::AboveGoAway];
+        // Of two connections, fifty at most each.
+        assert!(resent < 100, "{requests}: {resent}");
+        let text = load::summary::text::text(&summary);
+        let (streams, were) = if requests == 1 {
+            ("1 stream".to_owned(), "was")
+        } else {
+            (format!("{requests} streams"), "were")
+        };
+        assert!(
+            text.contains(&format!("no more than {streams} {were} opened")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_limit_above_what_is_in_flight_holds_nobody_back() {
+    let summary = ask(&format!("http://{}/", cut_off_after(60)), 600, &streams(50));
+    assert_eq!(summary.totals.ok, 600);
+    assert_eq!(summary.held_to, None);
+}
+
 #[test]
 fn refused_streams_are_sent_again() {
     let address = h2(|stream, _| async move {
