@@ -93,7 +93,8 @@ impl Worker<'_> {
                 Ok(0) => return Err(self.ended(connection, *now)),
                 Ok(taken) => cipher = &cipher[taken..],
                 Err(error) => {
-                    if connection.phase == Phase::Handshake {
+                    // In TLS 1.3 the server judges our certificate after we are through.
+                    if connection.facts.answered == 0 {
                         self.findings.note_failure(format!("TLS: {error}"));
                     }
                     // What went wrong is said to the server too.

@@ -4,6 +4,8 @@ mod cut_off;
 mod fuzzed;
 mod hostile;
 mod oracle;
+mod places;
 mod rules;
 mod runs;
 mod server;
+mod tls;

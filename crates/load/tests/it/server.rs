@@ -104,7 +104,12 @@ pub(crate) fn reconcile(summary: &Summary) {
 
 /// A server of hyper, in a thread of its own, until the test's process ends.
 pub(crate) fn hyper(http2: bool) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    hyper_on("127.0.0.1:0", http2)
+}
+
+/// The same on an address that the test chooses.
+pub(crate) fn hyper_on(address: &str, http2: bool) -> SocketAddr {
+    let listener = TcpListener::bind(address).expect("a port");
     listener.set_nonblocking(true).expect("no waiting");
     let address = listener.local_addr().expect("bound");
     thread::spawn(move || {
@@ -138,7 +143,7 @@ pub(crate) fn hyper(http2: bool) -> SocketAddr {
 }
 
 /// `/N` is N bytes, `/status/N` a status, `/echo` what was sent, `/agent` who asks.
-async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+pub(crate) async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     use http_body_util::BodyExt as _;
     let path = request.uri().path().trim_start_matches('/').to_owned();
     let response = Response::builder();
