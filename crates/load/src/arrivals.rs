@@ -113,6 +113,11 @@ impl Arrivals {
 }
 
 impl Schedule {
+    /// Whether all start together.
+    pub(crate) fn is_at_once(&self) -> bool {
+        self.segments.is_empty()
+    }
+
     /// When the request of this number starts, in nanoseconds; none after the last stage.
     pub fn at(&self, index: u64) -> Option<u64> {
         if self.segments.is_empty() {

@@ -5,6 +5,8 @@
 pub mod hdr;
 pub mod json;
 pub mod self_check;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 use std::collections::BTreeMap;
@@ -333,7 +335,11 @@ impl Summary {
             was_slowed_by_samples: recorder.stalled_by_samples,
             self_check: SelfCheck::unknown(),
         };
-        summary.self_check = SelfCheck::of(&summary, busiest);
+        let has_rate = match parts.arrivals {
+            Arrivals::Closed => false,
+            Arrivals::Open(schedule) => !schedule.is_at_once(),
+        };
+        summary.self_check = SelfCheck::of(&summary, busiest, has_rate);
         summary
     }
 }

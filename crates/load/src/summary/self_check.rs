@@ -1,5 +1,8 @@
 //! Who was the bottleneck: the server, ourselves, or neither. The first line of every report.
 
+#[cfg(test)]
+mod tests;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -14,6 +17,9 @@ const SEND_LAG_P99_MAX_NS: u64 = 1_000_000;
 /// How much slower the median may be than the fastest before a queue in the server is the likely reason.
 const QUEUE_FACTOR: f64 = 2.0;
 
+/// Fewer answers than this show no hundredth, and no queue.
+const ANSWERS_MIN: u64 = 20;
+
 /// Who was the bottleneck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -24,6 +30,8 @@ pub enum Verdict {
     GeneratorBound,
     /// Neither: the time is that of one request, and more of them at once would bring more.
     LatencyBound,
+    /// Too few answers to say.
+    TooFew,
     /// Nothing was answered.
     Nothing,
 }
@@ -46,6 +54,7 @@ impl Verdict {
             Verdict::ServerBound => "server-bound",
             Verdict::GeneratorBound => "generator-bound",
             Verdict::LatencyBound => "latency-bound",
+            Verdict::TooFew => "too few to tell",
             Verdict::Nothing => "nothing measured",
         }
     }
@@ -60,8 +69,9 @@ impl SelfCheck {
         }
     }
 
-    pub(super) fn of(summary: &Summary, busy: f64) -> SelfCheck {
-        let (verdict, why) = judge(summary, busy);
+    /// `has_rate` where requests came at a rate, whether the server kept up with it or not.
+    pub(super) fn of(summary: &Summary, busy: f64, has_rate: bool) -> SelfCheck {
+        let (verdict, why) = judge(summary, busy, has_rate);
         SelfCheck { verdict, why, busy }
     }
 
@@ -71,7 +81,7 @@ impl SelfCheck {
     }
 }
 
-fn judge(summary: &Summary, busy: f64) -> (Verdict, String) {
+fn judge(summary: &Summary, busy: f64, has_rate: bool) -> (Verdict, String) {
     let own = format!("our busiest thread worked {:.0} % of the time", busy * 100.0);
     if summary.response.count() == 0 {
         return (Verdict::Nothing, "no request was answered".to_owned());
@@ -103,16 +113,38 @@ fn judge(summary: &Summary, busy: f64) -> (Verdict, String) {
             format!("{own}, so the server may be faster than this; use more threads (-t)"),
         );
     }
+    let answers = summary.response.count();
+    if answers < ANSWERS_MIN {
+        let answers = if answers == 1 {
+            "1 answer says"
+        } else {
+            &format!("{answers} answers say")
+        };
+        return (
+            Verdict::TooFew,
+            format!("{answers} nothing of who was the bottleneck; {own}"),
+        );
+    }
     let fastest = summary.service.quantile_ns(0.01).max(1) as f64;
-    let median = summary.response.quantile_ns(0.5) as f64;
-    let queue = median / fastest;
+    let sent = summary.service.quantile_ns(0.5) as f64 / fastest;
+    let whole = summary.response.quantile_ns(0.5) as f64 / fastest;
+    // At a rate, a queue before the connections grows because the server falls behind.
+    let queue = if has_rate { whole } else { sent };
     let times = format!("half of the answers took {queue:.1} times as long as the fastest hundredth; {own}");
     if queue >= QUEUE_FACTOR {
-        (
+        return (
             Verdict::ServerBound,
             format!("requests wait for each other: {times}"),
-        )
-    } else {
-        (Verdict::LatencyBound, format!("neither side is full: {times}"))
+        );
     }
+    if whole >= QUEUE_FACTOR {
+        return (
+            Verdict::LatencyBound,
+            format!(
+                "requests wait for a connection or a stream before they are sent, {whole:.1} times as long as the \
+                 fastest hundredth takes; once sent, {times}"
+            ),
+        );
+    }
+    (Verdict::LatencyBound, format!("neither side is full: {times}"))
 }

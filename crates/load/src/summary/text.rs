@@ -34,8 +34,10 @@ pub fn text(summary: &Summary) -> String {
     let _ = writeln!(out, "Application protocol: {}", protocol(summary));
     out.push('\n');
     like_h2load(summary, &mut out);
-    out.push('\n');
-    percentiles(summary, &mut out);
+    if summary.response.count() > 0 {
+        out.push('\n');
+        percentiles(summary, &mut out);
+    }
     requests(summary, &mut out);
     accounts(&summary.totals, &mut out);
     limits(summary, &mut out);
@@ -111,6 +113,9 @@ fn like_h2load(summary: &Summary, out: &mut String) {
         bytes(traffic.bodies as f64),
         traffic.bodies
     );
+    if summary.response.count() == 0 {
+        return;
+    }
     let _ = writeln!(
         out,
         "                     min         max         mean         sd        +/- sd"
