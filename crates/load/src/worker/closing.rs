@@ -124,7 +124,11 @@ impl Worker<'_> {
         let age = now.saturating_sub(connection.facts.dialled);
         if connection.phase != Phase::Open {
             if age > timeouts.connect.as_nanos() as u64 {
-                self.findings.note_failure("connect: timed out".to_owned());
+                let what = match connection.phase {
+                    Phase::Handshake => "TLS: timed out",
+                    Phase::Connecting | Phase::Open => "connect: timed out",
+                };
+                self.findings.note_failure(what.to_owned());
                 return Err(Closing::Timeout);
             }
             return Ok(());

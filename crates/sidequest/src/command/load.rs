@@ -1,6 +1,7 @@
 //! `sidequest load`: runs, shows how it goes, ends early when told to, and writes what came of it.
 
 mod log;
+mod nobody;
 mod progress;
 mod waterfall;
 
@@ -8,7 +9,7 @@ use std::{
     fs,
     sync::mpsc::sync_channel,
     thread,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Context as _, anyhow};
@@ -32,12 +33,15 @@ use crate::{
 /// Chunks of samples that may wait to be written, of some 4,000 each.
 const CHUNKS_WAITING_MAX: usize = 64;
 
+/// `timeout` and shells signal the process and then its group: one wish, said twice.
+const ECHO: Duration = Duration::from_millis(200);
+
 /// Requests that a waterfall has room for.
 const WATERFALL_MAX: usize = 1_000;
 
 /// Runs, and tells.
 pub(crate) fn run(load: Load) -> Result<Exit, Failure> {
-    let mut run = Run::resolve(load).map_err(|error| Exit::Usage.because(error))?;
+    let mut run = Run::resolve(load).map_err(misunderstood)?;
     for note in &run.notes {
         console::faults(note);
     }
@@ -52,13 +56,20 @@ pub(crate) fn run(load: Load) -> Result<Exit, Failure> {
         .is_some_and(|path| path.as_os_str() == "-");
     let (summary, shown) = measure(&mut run)?;
     write_files(&run, &summary)?;
+    let unreachable = nobody::unreachable(&summary);
     if json_to_stdout {
         console::result(as_json(&summary)?);
-    } else {
+    } else if unreachable.is_none() {
         console::result(text::text(&summary).trim_end());
         if run.browser {
             console::result(waterfall::text(&summary, &run.scenario, &shown));
         }
+    }
+    if let Some(failure) = unreachable {
+        return Err(failure);
+    }
+    if let Some(advice) = nobody::advice(&summary) {
+        console::faults(format_args!("hint: {advice}"));
     }
     let totals = &summary.totals;
     let is_checked = run
@@ -141,15 +152,29 @@ async fn attend(run: &Run, watch: &Watch, mut is_done: oneshot::Receiver<()>) ->
                 watch.stop();
                 progress.clear();
                 console::faults(format_args!("{name}: stopping; what was done so far:"));
-                signals.while_stopping(async {
-                    let _ = (&mut is_done).await;
-                }).await;
+                if !ends_within(ECHO, &mut signals, &mut is_done).await {
+                    signals.while_stopping(async {
+                        let _ = (&mut is_done).await;
+                    }).await;
+                }
                 break;
             }
         }
     }
     progress.clear();
     Ok(())
+}
+
+/// Whether it is done in so short a time, in which more signals are echoes of the first.
+async fn ends_within(time: Duration, signals: &mut Signals, is_done: &mut oneshot::Receiver<()>) -> bool {
+    let end = tokio::time::Instant::now() + time;
+    loop {
+        tokio::select! {
+            _ = &mut *is_done => return true,
+            () = tokio::time::sleep_until(end) => return false,
+            _ = signals.next() => {}
+        }
+    }
 }
 
 fn write_files(run: &Run, summary: &Summary) -> Result<(), Failure> {
@@ -170,6 +195,17 @@ fn write_files(run: &Run, summary: &Summary) -> Result<(), Failure> {
 fn as_json(summary: &Summary) -> Result<String, Failure> {
     serde_json::to_string_pretty(&json::document(summary))
         .map_err(|error| Exit::Bug.because(anyhow!(error).context("write the result as JSON")))
+}
+
+/// Arguments that do not fit, and what was likely meant.
+fn misunderstood(error: anyhow::Error) -> Failure {
+    let hint = match error.downcast_ref::<load::error::Error>() {
+        Some(load::error::Error::Url { url, .. }) if !url.contains("://") => {
+            Some(format!("give http://{url} or https://{url}"))
+        }
+        Some(_) | None => None,
+    };
+    Exit::Usage.because(error).hint(hint)
 }
 
 /// What keeps a run from starting is most often in the arguments.

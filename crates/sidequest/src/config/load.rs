@@ -123,6 +123,7 @@ impl Run {
             .map(|place| Place::parse(place, scenario.target().port))
             .transpose()?;
         let clients = load.clients.unwrap_or(CLIENTS);
+        notes.extend(doubts(&load, &scenario, clients));
         let config = Config {
             threads: load.threads.unwrap_or(THREADS),
             clients,
@@ -307,11 +308,7 @@ fn from_flags(load: &Load, seed: u64) -> anyhow::Result<Scenario> {
         .ok_or_else(|| anyhow!("find out what to ask for: give a URL, --input-file or --scenario"))?;
     let base = load.base_uri.as_deref().filter(|base| !base.starts_with("unix:"));
     let (target, _) = Target::parse(base.unwrap_or(first))?;
-    let body = load
-        .data
-        .as_ref()
-        .map(|path| fs::read(path).with_context(|| format!("read the body {}", path.display())))
-        .transpose()?;
+    let body = load.data.as_ref().map(|path| body_of(path)).transpose()?;
     let method = match (&load.method, &body) {
         (Some(method), _) => method.clone(),
         (None, Some(_)) => "POST".to_owned(),
@@ -347,6 +344,42 @@ fn from_flags(load: &Load, seed: u64) -> anyhow::Result<Scenario> {
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     Ok(Scenario::new(target, requests, values)?)
+}
+
+/// The file is named as h2load names it, or with curl's `@`.
+fn body_of(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let named = path.to_str().and_then(|path| path.strip_prefix('@'));
+    let path = match named {
+        Some(named) if !path.exists() => Path::new(named),
+        Some(_) | None => path,
+    };
+    fs::read(path).with_context(|| {
+        format!(
+            "read the body {}: --data names a file, which `-d /dev/stdin` reads from a pipe",
+            path.display()
+        )
+    })
+}
+
+/// Things that may not be meant.
+fn doubts(load: &Load, scenario: &Scenario, clients: u32) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let has_braces = |url: &String| url.split_once('{').is_some_and(|(_, rest)| rest.contains('}'));
+    if load.values.is_empty() && load.scenario.is_none() && load.url.iter().any(has_braces) {
+        doubts.push(
+            "the braces of the URL are sent as they are: --values NAME=1..500 would fill {NAME}".to_owned(),
+        );
+    }
+    let requests = load.requests.unwrap_or(u64::MAX);
+    if !load.browser && load.duration.is_none() && requests < u64::from(clients) {
+        doubts.push(format!(
+            "{requests} requests for {clients} clients: some connect and have nothing to ask"
+        ));
+    }
+    if load.cert.is_some() && scenario.target().scheme == load::target::Scheme::Http {
+        doubts.push("--cert is not shown: the URL is http, not https".to_owned());
+    }
+    doubts
 }
 
 fn urls(load: &Load) -> anyhow::Result<Vec<String>> {

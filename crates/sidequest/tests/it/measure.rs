@@ -24,6 +24,11 @@ fn server() -> SocketAddr {
                 let mut part = [0; 4_096];
                 while let Ok(read @ 1..) = stream.read(&mut part) {
                     bytes.extend_from_slice(&part[..read]);
+                    // A handshake of TLS begins so.
+                    if bytes.starts_with(b"\x16\x03") {
+                        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+                        return;
+                    }
                     while let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
                         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
                         bytes.drain(..end + 4);
@@ -143,6 +148,7 @@ fn a_page_is_drawn() {
         "{said}"
     );
     assert!(said.contains("1st byte"), "{said}");
+    assert!(said.contains("; at most 6 at once"), "{said}");
 }
 
 #[test]
@@ -161,6 +167,107 @@ fn exit_codes_tell_how_it_went() {
         let (code, _, said) = load(wrong);
         assert_eq!(code, Some(2), "{wrong:?} {said}");
     }
+}
+
+/// An address that nobody listens on.
+fn nobody() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("bound")
+}
+
+#[test]
+fn nobody_there_is_an_error_and_no_table() {
+    let address = nobody();
+    let url = format!("http://{address}/");
+    for more in [
+        &[] as &[&str],
+        &["--browser", "--h1"],
+        &["--h2"],
+        &["--rate", "50"],
+    ] {
+        let (code, out, said) = load(&[&["-n", "10"], more, &[&url]].concat());
+        assert_eq!(code, Some(8), "{more:?}");
+        assert_eq!(out, "", "{more:?}");
+        assert!(
+            said.contains(&format!(
+                "error: failed to connect to http://{address}: Connection refused"
+            )),
+            "{said}"
+        );
+        assert!(said.contains("hint: nothing listens there"), "{said}");
+    }
+    let (code, out, said) = load(&["-q", "--connect-to", "unix:/nowhere/socket", &url]);
+    assert_eq!((code, out.as_str()), (Some(8), ""));
+    assert!(said.contains("hint: there is no such socket"), "{said}");
+}
+
+#[test]
+fn nobody_there_is_still_told_in_json() {
+    let url = format!("http://{}/", nobody());
+    let directory = Directory::new();
+    let file = format!("{}/result.json", directory.text());
+    let (code, out, said) = load(&["-q", "-n", "10", "--json", "-", &url]);
+    let (_, nothing, _) = load(&["-q", "-n", "10", "--json", &file, &url]);
+    let written = fs::read_to_string(&file).expect("the file is there");
+    assert_eq!((code, nothing.as_str()), (Some(8), ""));
+    assert!(said.contains("error: failed to connect to"), "{said}");
+    for text in [out, written] {
+        let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(value["requests"]["unsent"], 10);
+        assert_eq!(value["response"]["count"], 0);
+        let failed = value["connections"]["failed"].as_object().expect("reasons");
+        assert_eq!(failed.len(), 1, "{failed:?}");
+    }
+}
+
+#[test]
+fn the_wrong_protocol_has_a_next_step() {
+    let address = server();
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("https://{}/", silent.local_addr().expect("bound"));
+    let (code, _, said) = load(&["-q", "--connect-timeout", "50ms", &url]);
+    assert_eq!(code, Some(8));
+    assert!(said.contains("TLS: timed out, 5 times"), "{said}");
+    assert!(
+        said.contains("hint: it takes connections and says nothing in TLS"),
+        "{said}"
+    );
+    let (code, out, said) = load(&["-q", "-n", "3", &format!("https://{address}/")]);
+    assert_eq!((code, out.as_str()), (Some(8), ""));
+    assert!(
+        said.contains("hint: what listens there speaks no TLS: try http://"),
+        "{said}"
+    );
+    let (code, out, said) = load(&["-q", "-n", "3", "--h2", &format!("http://{address}/")]);
+    assert_eq!(code, Some(8));
+    assert!(out.contains("asked 3 = 0 ok") && !out.contains("p99"), "{out}");
+    assert!(said.contains("hint: it does not answer in HTTP/2"), "{said}");
+    let (code, _, said) = load(&["-q", &format!("{address}/thing")]);
+    assert_eq!(code, Some(2));
+    assert!(
+        said.contains(&format!("hint: give http://{address}/thing or ")),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_may_not_be_meant_is_said() {
+    let address = server();
+    let url = format!("http://{address}/{{id}}");
+    let (code, out, said) = load(&["-q", "-n", "3", "-c", "4", &url]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(out.starts_with("too few to tell: 3 answers"), "{out}");
+    assert!(said.contains("--values NAME=1..500 would fill {NAME}"), "{said}");
+    assert!(said.contains("3 requests for 4 clients"), "{said}");
+    let directory = Directory::new();
+    let file = directory.path().join("body");
+    fs::write(&file, "").expect("a file");
+    let curls = format!("@{}", file.display());
+    let (code, _, said) = load(&["-q", "-d", &curls, &format!("http://{address}/")]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, _, said) = load(&["-q", "-d", "name=1", &format!("http://{address}/")]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("--data names a file"), "{said}");
 }
 
 #[test]
