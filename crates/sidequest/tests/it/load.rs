@@ -11,13 +11,16 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
-    binary::{Directory, Serving, get, send},
+    binary::{Directory, Serving, get, send, sidequest},
     serve::children,
     skip,
 };
 
 /// Clients at once.
 const CLIENTS: usize = 8;
+
+/// Objects of a page.
+const PARTS: usize = 200;
 
 #[test]
 fn every_strategy_gives_the_same_bytes_and_one_connection_never_ends() {
@@ -45,6 +48,7 @@ fn every_strategy_gives_the_same_bytes_and_one_connection_never_ends() {
     let path = format!("/api/v1/objects/analysis?ids={}", some.join(","));
     let (_, sample) = fused.get(&path);
     h2load(&fused, NAME);
+    page(&fused, &ids(&whole));
     drop(fused);
 
     let batched = start("batched");
@@ -72,6 +76,34 @@ fn h2load(server: &Serving, test: &str) {
         .expect("h2load runs");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("20000 succeeded, 0 failed, 0 errored"), "{said}");
+}
+
+/// A page of objects: six are asked for at once over HTTP/1.1, as many as the server allows over HTTP/2.
+fn page(server: &Serving, ids: &[String]) {
+    let values = format!("id={}", ids[..PARTS].join(","));
+    let url = format!("http://{}/api/v1/objects/{{id}}/analysis", server.address);
+    let parts = PARTS.to_string();
+    for (protocol, connections, at_once) in [
+        ("--h1", "6 connections of HTTP/1.1", 6..=6),
+        // Before it has said so, no more than a hundred.
+        ("--h2", "1 connection of HTTP/2", 100..=PARTS),
+    ] {
+        let output = sidequest(&["load", "--browser", "-q", "-n", &parts, "--values", &values])
+            .args(["--check-status", "200", protocol, &url])
+            .output()
+            .expect("the binary runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(
+            said.contains(&format!("page: {PARTS} requests over {connections}")),
+            "{said}"
+        );
+        let most = said
+            .split_once("; at most ")
+            .and_then(|(_, rest)| rest.split_once(" at once"))
+            .and_then(|(most, _)| most.parse::<usize>().ok());
+        assert!(most.is_some_and(|most| at_once.contains(&most)), "{said}");
+    }
 }
 
 #[test]

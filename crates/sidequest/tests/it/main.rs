@@ -1,6 +1,7 @@
 //! The binary from outside: exit codes, stdout, stderr, and what it answers over HTTP.
 
 mod binary;
+mod browser;
 mod check;
 mod cliff;
 mod line;

@@ -44,6 +44,7 @@ pub(super) fn text(summary: &Summary, scenario: &Scenario, samples: &[Sample]) -
         super::protocol_name(summary.protocol),
         duration(span as f64)
     );
+    let _ = writeln!(out, "{}", staircase(&samples));
     let _ = writeln!(
         out,
         "{:<28} {:>8} {:>8} {:>8} {:>8} {:>8}  . queued  c connect  t TLS  - first byte  = download",
@@ -77,6 +78,35 @@ pub(super) fn text(summary: &Summary, scenario: &Scenario, samples: &[Sample]) -
         );
     }
     out.trim_end().to_owned()
+}
+
+/// How long requests stood in the queue, and how many were under way at most.
+fn staircase(samples: &[&Sample]) -> String {
+    let mut queued: Vec<u64> = samples
+        .iter()
+        .map(|sample| sample.sent_ns.saturating_sub(sample.scheduled_ns))
+        .collect();
+    queued.sort_unstable();
+    let at = |index: usize| duration(queued.get(index).copied().unwrap_or(0) as f64);
+    let mut steps: Vec<(u64, i64)> = samples
+        .iter()
+        .flat_map(|sample| [(sample.sent_ns, 1), (sample.done_ns, -1)])
+        .collect();
+    // One that is over makes room for the next in the same moment.
+    steps.sort_unstable();
+    let most = steps
+        .iter()
+        .scan(0, |now, (_, step)| {
+            *now += step;
+            Some(*now)
+        })
+        .max();
+    format!(
+        "queued: half of them {} or longer, the last {}; at most {} at once",
+        at(queued.len() / 2),
+        at(queued.len().saturating_sub(1)),
+        most.unwrap_or(0)
+    )
 }
 
 /// The first request of a connection is the one that had to wait for it.
