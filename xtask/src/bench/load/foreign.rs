@@ -163,8 +163,9 @@ impl Plan<'_> {
     fn command(&self, name: &str) -> anyhow::Result<(Command, String)> {
         let program = match name {
             "sidequest" => self.binary.to_owned(),
-            // Debian's has its libraries; another Python first on PATH has not.
-            "hypercorn" => "/usr/bin/python3".into(),
+            "hypercorn" => {
+                on_path(name).context("find hypercorn: pip install hypercorn, in an environment on PATH")?
+            }
             _ => on_path(name).with_context(|| format!("find {name}: apt-get install {name}"))?,
         };
         let mut command = Command::new(&program);
@@ -199,19 +200,17 @@ impl Plan<'_> {
                 said(&["-v"])
             }
             "hypercorn" => {
-                let version = "import importlib.metadata as m; print('hypercorn', m.version('hypercorn'))";
-                let version = machine::line(&program, &["-c", version]);
-                if version == "unknown" {
-                    bail!("find hypercorn: apt-get install python3-hypercorn");
-                }
                 self.write("site_app.py", &self.hypercorn())?;
-                command.args(["-m", "hypercorn", "--bind", &self.addresses[0].to_string()]);
+                command.args(["--bind", &self.addresses[0].to_string()]);
                 command.env("PYTHONPATH", self.directory);
                 if self.with_tls {
                     command.args(["--certfile", &self.pem("cert"), "--keyfile", &self.pem("key")]);
                 }
                 command.arg("site_app:app");
-                version
+                // It does not tell its version; the Python beside it knows.
+                let python = Path::new(&program).with_file_name("python3");
+                let ask = "import importlib.metadata as m; print('hypercorn', m.version('hypercorn'))";
+                machine::line(&python.to_string_lossy(), &["-c", ask])
             }
             "sidequest" => {
                 let data = if rustix::process::geteuid().is_root() {
