@@ -11,7 +11,11 @@ use std::{
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{affinity, server::get, tool::on_path};
+use super::{
+    affinity,
+    server::{self, get},
+    tool::on_path,
+};
 use crate::{
     bench::{free_address, machine},
     workspace::root,
@@ -19,6 +23,13 @@ use crate::{
 
 /// All of them.
 pub(crate) const NAMES: [&str; 6] = ["nginx", "caddy", "haproxy", "h2o", "hypercorn", "sidequest"];
+
+/// What a reader should know of how they were run.
+pub(crate) const NOTE: &str = "\
+All with their defaults, but for hypercorn's `keep_alive_max_requests` of 1,000.
+Over HTTP/2 it leaves at the 1,001st request and takes every frame that is on its way for a fault: GOAWAY with \
+PROTOCOL_ERROR loses what it had taken, a dozen requests of each connection, and the result says so.
+";
 
 /// `sidequest serve` fills its databases the first time.
 const READY_MAX: Duration = Duration::from_secs(120);
@@ -201,6 +212,9 @@ impl Plan<'_> {
             }
             "hypercorn" => {
                 self.write("site_app.py", &self.hypercorn())?;
+                let settings = format!("keep_alive_max_requests = {}\n", server::REQUESTS_MAX);
+                let settings = self.write("hypercorn.toml", &settings)?;
+                command.args(["--config", &settings]);
                 command.args(["--bind", &self.addresses[0].to_string()]);
                 command.env("PYTHONPATH", self.directory);
                 if self.with_tls {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 
 use super::{
     Common,
-    foreign::{Endpoint, Foreign, NAMES},
+    foreign::{Endpoint, Foreign, NAMES, NOTE},
     ours,
     server::{self, Server},
 };
@@ -67,7 +67,7 @@ pub(crate) fn run(common: &Common) -> anyhow::Result<()> {
     }
     say(&table);
     let mut text = format!(
-        "# Other people's servers\n\n{requests} requests to each; a body of another length or SHA-256 is no success.\n\n{table}"
+        "# Other people's servers\n\n{requests} requests to each; a body of another length or SHA-256 is no success.\n\n{table}\n{NOTE}"
     );
     for line in &absent {
         let _ = writeln!(text, "\n**Did not run**: {line}");
