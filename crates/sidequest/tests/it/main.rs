@@ -3,6 +3,7 @@
 mod binary;
 mod check;
 mod cliff;
+mod crash;
 mod line;
 mod load;
 mod measure;
