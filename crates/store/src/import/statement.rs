@@ -9,7 +9,7 @@ use crate::migration::OBJECT_VERSION;
 const TABLE: &str = "pg_temp.sidequest_import";
 
 /// Memory in which PostgreSQL may sort the rows of an import: those of a million revisions fit. With its own 4 MB
-/// it sorts in files, which made an import of them a fifth slower. Who has given it more keeps that.
+/// it sorts in files. Who has given it more keeps that.
 const SORT_KILOBYTES: u32 = 128 << 10;
 
 /// Names and types of what surrounds a row's columns.
