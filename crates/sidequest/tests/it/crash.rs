@@ -291,7 +291,7 @@ fn put(
 }
 
 /// `postmaster.pid`, somewhere below the data directory.
-fn postmaster_file(directory: &Path) -> Option<PathBuf> {
+pub(crate) fn postmaster_file(directory: &Path) -> Option<PathBuf> {
     let file = directory.join("postmaster.pid");
     if file.exists() {
         return Some(file);

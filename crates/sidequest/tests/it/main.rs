@@ -13,4 +13,5 @@ mod pages;
 mod quest;
 mod serve;
 mod skip;
+mod told;
 mod writes;
