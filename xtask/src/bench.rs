@@ -4,6 +4,7 @@
 //! cached. Every answer's status is checked, and its bytes are compared between the strategies.
 
 mod burst;
+pub(crate) mod import;
 pub(crate) mod latest;
 pub(crate) mod load;
 mod machine;

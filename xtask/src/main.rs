@@ -38,6 +38,8 @@ enum Scenario {
     Load(bench::load::CommandLine),
     /// A page of newest revisions, over our view and over a DISTINCT ON view, with more and more revisions.
     Latest(bench::latest::Options),
+    /// A file of a million revisions through `sidequest import`, against COPY of the same rows.
+    Import(bench::import::Options),
     /// The same analyses again, from the cache, against nginx with the same bytes as files.
     Warm(bench::warm::Options),
 }
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
             Scenario::Burst(options) => bench::run(&options),
             Scenario::Load(line) => bench::load::run(&line),
             Scenario::Latest(options) => bench::latest::run(&options),
+            Scenario::Import(options) => bench::import::run(&options),
             Scenario::Warm(options) => bench::warm::run(&options),
         },
     };

@@ -85,6 +85,8 @@ pub(crate) struct Cache {
 #[derive(Default)]
 struct Shard {
     slots: HashMap<Key, Slot, BuildHasherDefault<FxHasher>>,
+    /// The plans that are kept of an object.
+    objects: HashMap<Arc<str>, Vec<u64>, BuildHasherDefault<FxHasher>>,
     /// The keys by the turn of their last use.
     order: BTreeMap<u64, Key>,
     turn: u64,
@@ -108,7 +110,7 @@ impl Cache {
     }
 
     pub(crate) fn get(&self, key: &Key) -> Option<Arc<Kept>> {
-        let mut shard = self.shard(key);
+        let mut shard = self.shard(&key.id);
         shard.turn += 1;
         let turn = shard.turn;
         let slot = shard.slots.get_mut(key)?;
@@ -122,7 +124,7 @@ impl Cache {
     /// Keeps it instead of what was there. What is too large for the bound is not kept.
     pub(crate) fn put(&self, kept: &Arc<Kept>) {
         let bytes = kept.bytes();
-        let mut shard = self.shard(&kept.key);
+        let mut shard = self.shard(&kept.key.id);
         self.remove(&mut shard, &kept.key);
         if bytes > self.shard_bytes_max {
             return;
@@ -139,7 +141,23 @@ impl Cache {
             bytes,
         };
         shard.slots.insert(kept.key.clone(), slot);
+        let plans = shard.objects.entry(kept.key.id.clone()).or_default();
+        plans.push(kept.key.plan);
         self.shrink(&mut shard);
+    }
+
+    /// Drops all that is kept of an object, since somebody says that it has changed; how much that was.
+    pub(crate) fn evict(&self, id: &str) -> usize {
+        let mut shard = self.shard(id);
+        let Some((id, plans)) = shard.objects.remove_entry(id) else {
+            return 0;
+        };
+        for plan in &plans {
+            let id = Arc::clone(&id);
+            self.remove(&mut shard, &Key { plan: *plan, id });
+        }
+        self.metric.cache_notified.add(plans.len() as u64);
+        plans.len()
     }
 
     /// A compressed form of the body, made by the first who asks; none where it cannot be made.
@@ -157,7 +175,7 @@ impl Cache {
             return made.clone();
         }
         let made = cell.get_or_init(|| make(kept.document.body())).clone();
-        let mut shard = self.shard(&kept.key);
+        let mut shard = self.shard(&kept.key.id);
         // It may have been replaced or dropped meanwhile; then the form goes with whoever holds it.
         if let Some(slot) = shard.slots.get_mut(&kept.key)
             && Arc::ptr_eq(&slot.kept, kept)
@@ -172,8 +190,9 @@ impl Cache {
         made
     }
 
-    fn shard(&self, key: &Key) -> MutexGuard<'_, Shard> {
-        let hash = BuildHasherDefault::<FxHasher>::default().hash_one(key);
+    /// All of an object is in one.
+    fn shard(&self, id: &str) -> MutexGuard<'_, Shard> {
+        let hash = BuildHasherDefault::<FxHasher>::default().hash_one(id);
         // The maps use the low bits.
         let at = (hash >> 32) as usize % self.shards.len();
         self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
@@ -182,6 +201,12 @@ impl Cache {
     fn remove(&self, shard: &mut Shard, key: &Key) {
         if let Some(slot) = shard.slots.remove(key) {
             shard.order.remove(&slot.turn);
+            if let Some(plans) = shard.objects.get_mut(&key.id) {
+                plans.retain(|plan| *plan != key.plan);
+                if plans.is_empty() {
+                    shard.objects.remove(&key.id);
+                }
+            }
             shard.bytes -= slot.bytes;
             self.metric.cache_bytes.subtract(slot.bytes);
             self.metric.cache_entries.subtract(1);

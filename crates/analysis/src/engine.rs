@@ -139,6 +139,12 @@ impl Engine {
         metric::register(registry, Arc::clone(&self.0.metric), move || engine.waiting());
     }
 
+    /// Frees what is kept of an object, since somebody says that it has changed; how many documents that were.
+    /// No answer depends on it: versions are looked up, whatever is said.
+    pub fn evict(&self, object: &str) -> usize {
+        self.cache().map_or(0, |cache| cache.evict(object))
+    }
+
     /// Requests that wait to be taken into a batch, over all sources.
     pub fn waiting(&self) -> usize {
         self.0.queues.values().map(Queue::waiting).sum()

@@ -43,6 +43,8 @@ pub struct Metric {
     pub cache_overtaken: Counter,
     /// Documents dropped to keep the bound.
     pub cache_evicted: Counter,
+    /// Documents dropped because somebody else wrote of their object.
+    pub cache_notified: Counter,
     /// Bytes kept now.
     pub cache_bytes: Level,
     /// Documents kept now.
@@ -85,6 +87,7 @@ impl Default for Metric {
             cache_misses: Counter::default(),
             cache_overtaken: Counter::default(),
             cache_evicted: Counter::default(),
+            cache_notified: Counter::default(),
             cache_bytes: Level::default(),
             cache_entries: Level::default(),
         }
@@ -171,6 +174,10 @@ pub fn register(
                 "sidequest_analysis_waiting",
                 "Wants that wait to be taken into a batch.",
             )),
+            read_counter(plain(
+                "sidequest_cache_notified_total",
+                "Analyses dropped because somebody else wrote of their object.",
+            )),
         ],
         move |out| {
             let numbers = [
@@ -195,6 +202,7 @@ pub fn register(
             }
             out.put_histogram(15, &[], &metric.batch_sizes);
             out.put(16, &[], waiting() as f64);
+            out.put(17, &[], metric.cache_notified.get() as f64);
         },
     );
 }

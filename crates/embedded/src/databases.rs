@@ -1,6 +1,7 @@
 //! All databases of one model: opened together, connected to by name, stopped together.
 
 mod connection;
+mod listening;
 mod opening;
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ use std::{
 use tokio::task::JoinSet;
 
 pub use connection::{Cancel, Connection};
+pub use listening::Listening;
 pub use opening::open;
 
 use crate::{Caps, EngineKind, Error, bridge::Bridge, claim::Claim, external::Address, managed::Managed};
@@ -74,6 +76,28 @@ impl Databases {
             connect_timeout: self.connect_timeout,
         })
         .await
+    }
+
+    /// Listens to a channel on a connection of its own.
+    ///
+    /// # Errors
+    ///
+    /// As of [`connect`](Databases::connect).
+    ///
+    /// # Panics
+    ///
+    /// If the name was not given to [`open`], or [`Caps::listen`] is false.
+    pub async fn listen(&self, name: &str, channel: &str) -> Result<Listening, Error> {
+        let database = self.database(name);
+        assert!(database.caps.listen, "the caller asks whether the engine can");
+        let target = connection::Target {
+            name,
+            source: &database.source,
+            managed: self.managed.as_ref().map(|server| &server.managed),
+            tasks: &self.tasks,
+            connect_timeout: self.connect_timeout,
+        };
+        listening::listen(&target, channel).await
     }
 
     /// What the database can do.

@@ -25,6 +25,6 @@ pub mod testing;
 
 pub use capability::{Backends, Caps, EngineKind};
 pub use config::{Config, Engine, External, Supervisor};
-pub use databases::{Cancel, Choice, Connection, Databases, Provider, open};
+pub use databases::{Cancel, Choice, Connection, Databases, Listening, Provider, open};
 pub use error::Error;
 pub use managed::supervise;

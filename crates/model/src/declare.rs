@@ -51,6 +51,7 @@ pub(crate) struct Collection {
     pub(crate) required: Vec<Text>,
     pub(crate) bounds: Vec<Pair>,
     pub(crate) computed: Vec<Pair>,
+    pub(crate) notify: bool,
     pub(crate) sound: bool,
 }
 
@@ -204,6 +205,7 @@ fn collection((name, mut record): (Text, Record)) -> Collection {
         required: record.names("required"),
         bounds: record.pairs("bounds"),
         computed: record.pairs("computed"),
+        notify: record.flag("notify"),
         sound: record.sound,
     }
 }

@@ -32,6 +32,8 @@ pub struct Revisions {
     pub time: Option<usize>,
     /// What more is said of each column, in the order of `Collection::columns`.
     pub fields: Vec<Field>,
+    /// What others write to its tables raises versions, and is told to whoever listens.
+    pub notify: bool,
 }
 
 /// What a column of a revision may hold.

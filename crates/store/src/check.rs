@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::{Statement, error::ErrorPosition};
 
 use self::subject::Subject;
-use crate::{error::Error, migration, open::Store, pool::Lease};
+use crate::{error::Error, listen, migration, open::Store, pool::Lease};
 
 /// Something that a database says of the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +91,7 @@ async fn look(store: &Store, model: &Model, deadline: Instant, depth: Depth) -> 
             findings.append(&mut desk.findings);
             continue;
         }
+        desk.listening(model, index);
         for subject in &subjects {
             // What goes wrong with the connection goes wrong for all that is left.
             if let Err(error) = desk.look_at(subject, depth).await {
@@ -147,6 +148,24 @@ impl Desk {
             );
         }
         Ok(())
+    }
+
+    /// Whether writes of others can be heard of, where the model asks for it.
+    fn listening(&mut self, model: &Model, index: usize) {
+        if !listen::asks(model, index) || self.lease.pool().caps().listen {
+            return;
+        }
+        self.findings.push(Finding {
+            severity: Severity::Warning,
+            database: self.lease.pool().database().to_owned(),
+            what: "`notify`".to_owned(),
+            message: "this engine tells nobody of writes of others".to_owned(),
+            hint: Some(
+                "what is kept of an object goes when it is asked for again, or when room is needed; no answer is \
+                 wrong for it"
+                    .to_owned(),
+            ),
+        });
     }
 
     fn fail(&mut self, what: &str, message: String, hint: Option<String>) {

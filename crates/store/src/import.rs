@@ -9,12 +9,14 @@ mod statement;
 use jiff::Timestamp;
 use model::collection::Collection;
 use tokio::time::{Instant, timeout_at};
+use tokio_postgres::error::SqlState;
 
 use self::rows::Rows;
 use crate::{
     content::Content,
     error::Error,
     pool::{Lease, Pool},
+    revision::{TOO_LONG, indexed},
     seed::Way,
 };
 
@@ -185,9 +187,13 @@ impl<'a> Import<'a> {
                 })
             }
             Err(Error::Statement { source, .. }) if is_of_values(&source) => {
-                let problem = source
-                    .as_db_error()
-                    .map_or_else(String::new, |said| said.message().to_owned());
+                let problem = match source.as_db_error() {
+                    Some(said) if *said.code() == SqlState::PROGRAM_LIMIT_EXCEEDED => {
+                        format!("`{}`: {}", indexed(collection), TOO_LONG)
+                    }
+                    Some(said) => said.message().to_owned(),
+                    None => String::new(),
+                };
                 Ok(Outcome::Refused {
                     rows: vec![BadRow { line: 0, problem }],
                     count: 1,
@@ -233,11 +239,12 @@ impl<'a> Import<'a> {
     }
 }
 
-/// The values do not fit: a computed column, or a constraint of somebody's own.
+/// The values do not fit: a computed column, a constraint of somebody's own, or an index.
 fn is_of_values(error: &tokio_postgres::Error) -> bool {
-    error
-        .code()
-        .is_some_and(|code| code.code().starts_with("22") || code.code().starts_with("23"))
+    error.code().is_some_and(|code| {
+        let class = code.code();
+        class.starts_with("22") || class.starts_with("23") || *code == SqlState::PROGRAM_LIMIT_EXCEEDED
+    })
 }
 
 async fn within<T>(

@@ -11,6 +11,7 @@ pub mod export;
 pub mod id;
 pub mod import;
 pub mod latest;
+pub mod listen;
 pub mod metric;
 pub mod migration;
 pub mod open;

@@ -2,10 +2,11 @@
 //!
 //! `<table>_current` has one row a record, its newest revision, be it a deletion; `<table>_history` every
 //! superseded one, inserted once and never updated; `<table>` is a view of current. Nothing is ever dropped but
-//! the view: a column that is no longer declared stays, with what it holds.
+//! the view and our triggers: a column that is no longer declared stays, with what it holds.
 
 mod catalog;
 mod table;
+mod trigger;
 
 use std::fmt;
 
@@ -22,6 +23,12 @@ use crate::error::Error;
 
 /// The table of the objects' versions, one a database.
 pub const OBJECT_VERSION: &str = "object_version";
+
+/// The channel on which triggers tell of writes of others: `collection object`.
+pub const CHANNEL: &str = "sidequest";
+
+/// A setting of our own sessions, by which those triggers know them.
+pub const OWN: &str = "sidequest.own";
 
 /// One migration at a time a database: the number of an advisory lock that nobody else is likely to take.
 const LOCK: i64 = 0x5349_4445_5155_4553;
@@ -250,6 +257,9 @@ async fn one(
         if catalog.kind(&path).await?.is_none() {
             plan.steps.push(step);
         }
+    }
+    if engine == EngineKind::PostgreSql {
+        trigger::lacking(catalog, collection, plan).await?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use embedded::{Caps, Databases};
+use embedded::{Caps, Databases, EngineKind};
 use futures_util::future::try_join_all;
 use telemetry::{
     metric::number::Gauge,
@@ -23,7 +23,7 @@ use tokio::{
 };
 use tokio_postgres::{Statement, error::SqlState};
 
-use crate::{config::Config, error::Error, metric::Metric};
+use crate::{config::Config, error::Error, metric::Metric, migration::OWN};
 
 /// Prepared statements kept a connection. Field selections make many texts; beyond it all are dropped.
 const STATEMENTS_MAX: usize = 512;
@@ -230,10 +230,13 @@ impl Pool {
     }
 
     /// Settings of every connection, whatever the server's are: instants are read in UTC, and the text of
-    /// floats and times, which cursors hold, is exact.
+    /// floats and times, which cursors hold, is exact. Triggers that tell of writes of others pass over ours.
     fn session(&self) -> String {
         let mut sql =
             String::from("set timezone to 'UTC'; set datestyle to 'ISO'; set extra_float_digits to 1");
+        if self.caps().engine == EngineKind::PostgreSql {
+            sql.push_str(&format!("; set {OWN} to 'on'"));
+        }
         if let (Some(time), true) = (self.0.config.statement_timeout, self.caps().interrupt) {
             sql.push_str(&format!("; set statement_timeout to {}", time.as_millis()));
         }

@@ -112,13 +112,15 @@ pub enum Refusal {
         /// The revision asked for.
         to: i32,
     },
-    /// PostgreSQL refuses the values: a computed column cannot be computed of them, or a constraint of
-    /// somebody's own forbids them.
+    /// PostgreSQL refuses the values: a computed column cannot be computed of them, a constraint of somebody's
+    /// own forbids them, or one is too long for an index.
     #[error("keep record {key}: {problem}")]
     Invalid {
         /// The record's key.
         key: Arc<str>,
-        /// PostgreSQL's words.
+        /// The column, where it is known; else empty.
+        field: String,
+        /// What is wrong, mostly in PostgreSQL's words.
         problem: String,
     },
     /// The database failed.
@@ -147,7 +149,7 @@ pub async fn write(
         let rows = match pool.rows(run).await {
             Ok(rows) => rows,
             Err(error) if is_passing(&error) => continue,
-            Err(error) => return Err(refused(&change.key, error)),
+            Err(error) => return Err(refused(collection, &change.key, error)),
         };
         if let Some(row) = rows.first() {
             return written(pool, collection, row).map_err(Refusal::Store);
@@ -210,7 +212,7 @@ fn is_passing(error: &Error) -> bool {
 }
 
 /// A failure of a write: of its values, or of the database.
-fn refused(key: &Arc<str>, error: Error) -> Refusal {
+fn refused(collection: &Collection, key: &Arc<str>, error: Error) -> Refusal {
     if let Error::Statement { source, .. } = &error
         && let Some(said) = source.as_db_error()
     {
@@ -222,14 +224,33 @@ fn refused(key: &Arc<str>, error: Error) -> Refusal {
             tracing::error!(%key, table = said.table(), "the tables of a collection disagree: a revision is there twice");
             return Refusal::Store(error);
         }
+        if *code == SqlState::PROGRAM_LIMIT_EXCEEDED {
+            return Refusal::Invalid {
+                key: key.clone(),
+                field: indexed(collection).to_owned(),
+                problem: TOO_LONG.to_owned(),
+            };
+        }
         if code.code().starts_with("22") || code.code().starts_with("23") {
             return Refusal::Invalid {
                 key: key.clone(),
+                field: String::new(),
                 problem: said.message().to_owned(),
             };
         }
     }
     Refusal::Store(error)
+}
+
+/// What is wrong with a value that no index takes. PostgreSQL compresses it first, so its length alone does not say.
+pub(crate) const TOO_LONG: &str =
+    "expected a shorter text: an index holds about 2,700 bytes of it, compressed";
+
+/// The column whose value can be too long for an index: a key is short before it comes here, a time always.
+pub(crate) fn indexed(collection: &Collection) -> &str {
+    let revisions = collection.revisions.as_ref();
+    let object = revisions.map_or(collection.key, |revisions| revisions.object);
+    &collection.columns[object].name
 }
 
 fn written(pool: &Pool, collection: &Collection, row: &Row) -> Result<Written, Error> {

@@ -55,9 +55,9 @@ pub(crate) struct Options {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Size {
-    records: u32,
-    objects: u32,
+pub(super) struct Size {
+    pub(super) records: u32,
+    pub(super) objects: u32,
 }
 
 /// What is asked for, and of which view.
@@ -211,7 +211,7 @@ fn turn(plan: &str, question: Question, size: Size, revisions: u32, round: usize
 }
 
 /// The same revisions in both designs; ours laid down by object and time, the other in order of arrival.
-fn fill(size: Size, revisions: u32) -> String {
+pub(super) fn fill(size: Size, revisions: u32) -> String {
     let Size { records, objects } = size;
     format!(
         "set synchronous_commit to off;\n\
@@ -230,14 +230,14 @@ fn fill(size: Size, revisions: u32) -> String {
 }
 
 /// The way to the server that the product runs.
-struct Psql {
+pub(super) struct Psql {
     socket: String,
     port: String,
 }
 
 impl Psql {
     /// From the file in which PostgreSQL itself says where it listens.
-    fn of(data: &Path) -> anyhow::Result<Psql> {
+    pub(super) fn of(data: &Path) -> anyhow::Result<Psql> {
         let file = data.join("managed/data/postmaster.pid");
         let text = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
         let lines: Vec<&str> = text.lines().collect();
@@ -250,7 +250,7 @@ impl Psql {
         })
     }
 
-    fn run(&self, script: &str) -> anyhow::Result<String> {
+    pub(super) fn run(&self, script: &str) -> anyhow::Result<String> {
         let mut child = Command::new("psql")
             .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"])
             .args([

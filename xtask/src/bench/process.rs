@@ -60,6 +60,11 @@ impl Server {
         Ok(server)
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it and its PostgreSQL have used until now.
     pub(crate) fn cpu(&self) -> anyhow::Result<Cpu> {
         let stats = stats()?;

@@ -96,3 +96,30 @@ fn a_replaced_entry_takes_its_bytes_along() {
         assert_eq!((bytes, entries), (kept("a", size).bytes(), 1));
     }
 }
+
+#[test]
+fn an_object_that_has_changed_goes_with_all_its_plans_and_nothing_else() {
+    let (cache, metric) = cache(40 << 20);
+    let of_plan = |id: &str, plan: u64| {
+        let key = Key { plan, id: id.into() };
+        Arc::new(Kept::new(key, vec![None], None, Document::of(vec![b'x'; 1000])))
+    };
+    for id in 0..100 {
+        for plan in 1..=3 {
+            cache.put(&of_plan(&id.to_string(), plan));
+        }
+    }
+    // Kept anew: it is there once.
+    cache.put(&of_plan("7", 2));
+    assert_eq!(cache.evict("7"), 3);
+    assert_eq!(cache.evict("7"), 0);
+    assert_eq!(cache.evict("none"), 0);
+    let left: usize = metric.cache_bytes.get() / (1000 + ENTRY_BYTES);
+    assert_eq!(
+        (metric.cache_entries.get(), left, metric.cache_notified.get()),
+        (297, 297, 3)
+    );
+    assert!(cache.get(&key("8")).is_some() && cache.get(&key("7")).is_none());
+    cache.put(&of_plan("7", 1));
+    assert!(cache.get(&key("7")).is_some());
+}

@@ -10,7 +10,7 @@ use analysis::{
     mark::Tag,
 };
 use embedded::{
-    External, Supervisor,
+    Databases, External, Supervisor,
     testing::{TestServer, temporary_directory},
 };
 use jiff::Timestamp;
@@ -38,6 +38,7 @@ const MAIN: &str = "create table places (city text, rain int4);
 pub(crate) struct Ledger {
     pub(crate) model: Arc<Model>,
     pub(crate) store: Arc<Store>,
+    pub(crate) databases: Arc<Databases>,
     /// A connection to each database that the engine knows nothing of.
     pub(crate) main: Client,
     pub(crate) side: Client,
@@ -81,7 +82,8 @@ impl Ledger {
             connect_max: Duration::from_secs(10),
         };
         let ledger = Ledger {
-            store: Arc::new(Store::new(&model, databases, vec![pool; names.len()])),
+            store: Arc::new(Store::new(&model, databases.clone(), vec![pool; names.len()])),
+            databases,
             model,
             main: main.connect().await,
             side: side.connect().await,

@@ -11,3 +11,4 @@ mod exact;
 mod fresh;
 mod ledger;
 mod past;
+mod told;

@@ -40,11 +40,11 @@ impl Problem {
                 ),
             )
             .hint("`/revisions` lists them"),
-            Refusal::Invalid { key, problem } => Problem::new(
+            Refusal::Invalid { key, field, problem } => Problem::new(
                 Kind::InvalidRecord,
                 format!("the database refuses record `{}`: {problem}", cut(&key)),
             )
-            .with("errors", json!([{ "field": "", "problem": problem }]))
+            .with("errors", json!([{ "field": field, "problem": problem }]))
             .with("errors_total", 1),
             Refusal::Store(error) => error.into(),
         }

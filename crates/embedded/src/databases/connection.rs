@@ -77,6 +77,14 @@ pub(super) struct Target<'a> {
 }
 
 pub(super) async fn connect(target: &Target<'_>) -> Result<Connection, Error> {
+    in_time(target, connect_source(target)).await
+}
+
+/// Connects in whatever way, within the target's time.
+pub(super) async fn in_time<T>(
+    target: &Target<'_>,
+    connecting: impl Future<Output = Result<T, Refused>>,
+) -> Result<T, Error> {
     let name = target.name.to_owned();
     let (shown, hosts) = match target.source {
         Source::External(address) => (address.shown(), address.config.get_hosts().len().max(1)),
@@ -87,8 +95,8 @@ pub(super) async fn connect(target: &Target<'_>) -> Result<Connection, Error> {
         .connect_timeout
         .saturating_mul(u32::try_from(hosts).unwrap_or(u32::MAX));
     // Boxed: the futures of TLS are large.
-    match timeout(limit, Box::pin(connect_source(target))).await {
-        Ok(Ok(connection)) => Ok(connection),
+    match timeout(limit, Box::pin(connecting)).await {
+        Ok(Ok(connected)) => Ok(connected),
         Ok(Err(Refused::Down)) => Err(Error::Down { name }),
         Ok(Err(Refused::Because(source))) => Err(Error::Connect {
             name,
@@ -103,7 +111,7 @@ pub(super) async fn connect(target: &Target<'_>) -> Result<Connection, Error> {
     }
 }
 
-enum Refused {
+pub(super) enum Refused {
     Down,
     Because(tokio_postgres::Error),
 }
@@ -117,20 +125,7 @@ impl From<tokio_postgres::Error> for Refused {
 async fn connect_source(target: &Target<'_>) -> Result<Connection, Refused> {
     match target.source {
         Source::External(address) => Ok(connect_address(address, target.tasks).await?),
-        Source::Managed => {
-            let Some(managed) = target.managed.filter(|managed| managed.pid().is_some()) else {
-                return Err(Refused::Down);
-            };
-            let config = managed.config(target.name, target.connect_timeout);
-            Ok(connect_address(
-                &Address {
-                    config,
-                    tls: Tls::Off,
-                },
-                target.tasks,
-            )
-            .await?)
-        }
+        Source::Managed => Ok(connect_address(&managed(target)?, target.tasks).await?),
         Source::InProcess(bridge) => {
             let (stream, served) = bridge.connect();
             spawn(target.tasks, served);
@@ -144,6 +139,17 @@ async fn connect_source(target: &Target<'_>) -> Result<Connection, Refused> {
             })
         }
     }
+}
+
+/// Where the managed server is, while it runs.
+pub(super) fn managed(target: &Target<'_>) -> Result<Address, Refused> {
+    let running = target.managed.filter(|managed| managed.pid().is_some());
+    let config = running.map(|managed| managed.config(target.name, target.connect_timeout));
+    let config = config.ok_or(Refused::Down)?;
+    Ok(Address {
+        config,
+        tls: Tls::Off,
+    })
 }
 
 async fn connect_address(

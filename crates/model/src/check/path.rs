@@ -13,13 +13,6 @@ pub(super) fn check(sections: &[Section], columns: &[Pair], report: &mut Report)
         .filter_map(|section| section.name.as_ref())
         .map(|name| (name, name.split('.').collect()))
         .collect();
-    if sections.is_empty() {
-        report.fault(
-            &(0..0),
-            "the model has no section",
-            "add a `[[section]]`: an analysis shows something",
-        );
-    }
     for (index, (name, path)) in named.iter().enumerate() {
         let clashed = clash(name, path, &named[..index], report);
         if path[0] == "id" {

@@ -83,6 +83,7 @@ pub(super) fn check(
         object: object?,
         time: time.flatten(),
         fields,
+        notify: declared.notify,
     })
 }
 
@@ -98,7 +99,8 @@ fn without(declared: &declare::Collection, report: &mut Report) {
         ("computed", declared.computed.first().map(|pair| &pair.key.span)),
     ];
     let lists = lists.iter().filter_map(|(name, span)| Some((*name, (*span)?)));
-    for (name, span) in texts.chain(lists) {
+    let flags = declared.notify.then_some(("notify", &declared.name.span));
+    for (name, span) in texts.chain(lists).chain(flags) {
         // A misspelt `revisions` has its own fault.
         if declared.sound {
             report.fault(

@@ -160,6 +160,7 @@ fn revisions() {
     let said = said(&[
         ("revisions = true", "revisions = false"),
         ("revisions = true", "revision = true"),
+        ("revisions = true", "notify = true"),
         ("revisions = true", "revisions = \"yes\""),
         (
             "object = \"tailnum\"\ntime = \"done\"",
@@ -453,5 +454,21 @@ proptest! {
             prop_assert!(faults.0.iter().all(|fault| !fault.message.contains("cannot say why")), "{faults}");
             prop_assert!(!faults.to_string().is_empty());
         }
+    }
+}
+
+#[test]
+fn a_model_without_sections_has_one_fault() {
+    let head = "name = \"a\"\nobject = \"things\"\n";
+    let rest = "[database.main]\n[collection.things]\ndatabase = \"main\"\nkey = \"id\"\ncolumns = { id = \"int4\" }\n";
+    for (lacking, says) in [
+        (format!("{head}{rest}"), "lacks `section`"),
+        (format!("{head}section = []\n{rest}"), "lacks `section`"),
+        (format!("{head}{rest}[[sections]]\nname = \"b\"\n"), "`sections`"),
+        (format!("{head}section = 5\n{rest}"), "`section`"),
+    ] {
+        let faults = check(&Files::new([("model.toml", lacking.as_str())])).unwrap_err();
+        assert_eq!(faults.0.len(), 1, "{faults}");
+        assert!(faults.to_string().contains(says), "{faults}");
     }
 }

@@ -203,7 +203,12 @@ impl Whole<'_> {
     fn missing(&self, place: &Place, report: &mut Report) {
         for key in self.table.keys {
             let here = key.forms.is_empty() || self.form.is_some_and(|form| key.forms.contains(&form));
-            let there = self.found.contains_key(key.name) || self.mistyped(key);
+            // A list without an entry is as good as none.
+            let given = self.found.get(key.name).is_some_and(|value| {
+                let entries = value.get_ref().as_array();
+                entries.is_none_or(|entries| !entries.is_empty() || !matches!(key.kind, Kind::List(_)))
+            });
+            let there = given || self.mistyped(key);
             if key.need == Need::Required && here && !there {
                 let hint = match key.kind {
                     Kind::Tables(table) | Kind::List(table) => format!("add a `{}`", table.header),

@@ -232,6 +232,16 @@ pub const COLLECTION: Table = Table {
             example: "{ month = \"date_part('month', scheduled at time zone 'America/New_York')::int2\" }",
             forms: &[],
         },
+        Key {
+            name: "notify",
+            kind: Kind::Flag,
+            need: Need::Default("false: only Sidequest writes the tables"),
+            doc: "With `revisions`: a trigger raises the version of an object whose records somebody else writes, and \
+                  tells each server that listens, which then frees what it kept of that object. PostgreSQL lets \
+                  transactions that notify commit one after the other.",
+            example: "true",
+            forms: &[],
+        },
     ],
     rules: &[
         "The key is one of the columns, of type int2, int4, int8, text or uuid.",
@@ -239,7 +249,7 @@ pub const COLLECTION: Table = Table {
         "`objects` and `docs` are no names of collections: their routes are taken.",
         "With `revisions`, no column is named `revision`, `recorded_at`, `author`, `comment`, `deleted` or \
          `superseded_at`: Sidequest adds these. The table's name has at most 40 bytes.",
-        "`object`, `time`, `required`, `bounds` and `computed` need `revisions = true`.",
+        "`object`, `time`, `required`, `bounds`, `computed` and `notify` need `revisions = true`.",
     ],
 };
 

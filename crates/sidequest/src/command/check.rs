@@ -34,6 +34,7 @@ pub(crate) fn run(check: Check) -> Result<Exit, Failure> {
         console::result(format_args!("{origin}: no faults: {}", summary(&model)));
         if let Some(past) = past(&model) {
             console::result(past);
+            console::result(in_process(&model));
         }
         return Ok(Exit::Fine);
     }
@@ -101,6 +102,27 @@ fn past(model: &Model) -> Option<String> {
         let _ = write!(text, "; read as it is now: {}", names.join(", "));
     }
     Some(text)
+}
+
+/// What revisions lack on the in-process engine, of which there is one backend a database.
+fn in_process(model: &Model) -> String {
+    let mut text =
+        "in-process engine: keeps revisions too; one transaction at a time a database, so that bulk writes, \
+                    imports and exports keep all others waiting, and what is late cannot be stopped"
+            .to_owned();
+    let told = model.collections.iter().filter(|collection| {
+        let revisions = collection.revisions.as_ref();
+        revisions.is_some_and(|revisions| revisions.notify)
+    });
+    let told: Vec<&str> = told.map(|collection| collection.name.as_str()).collect();
+    if !told.is_empty() {
+        let _ = write!(
+            text,
+            "; nobody else can write there, so `notify` of {} does nothing",
+            told.join(", ")
+        );
+    }
+    text
 }
 
 /// Shows what databases say of a model.

@@ -10,8 +10,8 @@ use api::{
 };
 use embedded::Databases;
 use model::model::Model;
-use store::{check::Severity, open::Store};
-use tokio::{runtime::Runtime, sync::oneshot, time::Instant};
+use store::{check::Severity, listen, open::Store};
+use tokio::{runtime::Runtime, sync::oneshot, task::JoinSet, time::Instant};
 
 use super::check::{checked, show, summary};
 use crate::{
@@ -123,7 +123,7 @@ async fn serve_databases(
     databases: &Arc<Databases>,
 ) -> Result<Exit, Failure> {
     let (observe, watching) = Watching::start(&start.config, start.level.clone());
-    let server = tokio::select! {
+    let (server, mut listeners) = tokio::select! {
         server = prepare(start, databases, observe) => server?,
         name = signals.next() => return Ok(stopped(start, name)),
     };
@@ -142,6 +142,7 @@ async fn serve_databases(
             signals.while_stopping(running).await
         }
     };
+    listeners.shutdown().await;
     signals.while_stopping(watching.stop()).await;
     ended.map(|()| Exit::Fine).map_err(listen_failure)
 }
@@ -151,7 +152,7 @@ fn prepare<'a>(
     start: &'a Start,
     databases: &'a Arc<Databases>,
     observe: Observe,
-) -> impl Future<Output = Result<Server, Failure>> + use<'a> {
+) -> impl Future<Output = Result<(Server, JoinSet<()>), Failure>> + use<'a> {
     let Start { config, model, .. } = start;
     // Large, and polled in a `select!`: on the heap.
     Box::pin(async move {
@@ -168,10 +169,28 @@ fn prepare<'a>(
             .await
             .map_err(|error| Exit::Database.because(error))?;
         let engine = Engine::new(Arc::clone(model), Arc::clone(&store), config.analysis());
-        api::server::bind(config.api(), Arc::clone(model), store, engine, observe)
+        let listeners = listeners(model, databases, &engine);
+        let server = api::server::bind(config.api(), Arc::clone(model), store, engine, observe)
             .await
-            .map_err(listen_failure)
+            .map_err(listen_failure)?;
+        Ok((server, listeners))
     })
+}
+
+/// One for each database whose writers tell of what they write.
+fn listeners(model: &Model, databases: &Arc<Databases>, engine: &Engine) -> JoinSet<()> {
+    let mut listeners = JoinSet::new();
+    for database in listen::told(model, databases) {
+        let (databases, engine) = (Arc::clone(databases), engine.clone());
+        let name = model.databases[database].name.clone();
+        listeners.spawn(async move {
+            let on_object = |object: &str| {
+                engine.evict(object);
+            };
+            listen::follow(&databases, &name, on_object).await;
+        });
+    }
+    listeners
 }
 
 /// Fills the databases that are ours and empty, and shows how far it is.

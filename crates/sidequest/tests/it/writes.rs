@@ -1,133 +1,13 @@
-//! Writes to the whole product: what was acknowledged is there, whoever dies; files go in and come out the same.
+//! Writes to the whole product: files go in and come out the same, and a server that only reads.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    net::SocketAddr,
-    process::Stdio,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, net::SocketAddr, process::Stdio};
 
 use rustix::process::Signal;
 
 use crate::{
-    binary::{Directory, Serving, ask, run, send, sidequest},
+    binary::{Directory, Serving, ask, run, sidequest},
     skip,
 };
-
-const WRITERS: usize = 8;
-const ACCOUNTS: usize = 4;
-const KILLS: usize = 3;
-/// Acknowledged writes between two deaths.
-const WRITES: usize = 150;
-
-/// By account and revision: the balance that was acknowledged.
-type Acknowledged = BTreeMap<(usize, u64), usize>;
-
-#[test]
-fn what_was_acknowledged_survives_kill_9() {
-    if skip::program("initdb", "writes::what_was_acknowledged_survives_kill_9").is_none() {
-        return;
-    }
-    let data = Directory::new();
-    let arguments = ["--engine", "managed", "--data", data.text(), "--model", "ledger"];
-    let mut acknowledged = Acknowledged::new();
-    for death in 0..KILLS {
-        let server = Serving::start(&arguments);
-        if death == 0 {
-            for account in 0..ACCOUNTS {
-                let (status, body) =
-                    write(server.address, "PUT", account, "if-none-match: *", 0).expect("it answers");
-                assert_eq!(status, 201, "{body}");
-            }
-        }
-        let written = until_killed(&server, death);
-        for (place, balance) in written {
-            assert_eq!(
-                acknowledged.insert(place, balance),
-                None,
-                "{place:?} was acknowledged twice"
-            );
-        }
-        drop(server);
-    }
-    assert!(acknowledged.len() >= KILLS * WRITES, "{}", acknowledged.len());
-    let server = Serving::start(&arguments);
-    for account in 0..ACCOUNTS {
-        let (status, body) = server.get(&format!("/api/v1/accounts/{account}/revisions?limit=1000"));
-        assert_eq!(status, 200, "{body}");
-        let history: serde_json::Value = serde_json::from_str(&body).expect("it is JSON");
-        let items = history["items"].as_array().expect("it is a list");
-        for (n, item) in items.iter().rev().enumerate() {
-            assert_eq!(item["revision"], n as u64 + 1, "dense");
-        }
-        for ((_, revision), balance) in acknowledged.range((account, 0)..(account + 1, 0)) {
-            let at = items.len() - usize::try_from(*revision).expect("it is small");
-            assert_eq!(
-                items[at]["balance"], *balance as u64,
-                "account {account}, revision {revision}"
-            );
-        }
-    }
-    assert_eq!(server.stop(Signal::TERM).0, Some(0));
-}
-
-/// Writers write until the server is gone, which it is after so many of their writes.
-fn until_killed(server: &Serving, death: usize) -> Acknowledged {
-    let acknowledged = Arc::new(Mutex::new(Acknowledged::new()));
-    let count = Arc::new(AtomicUsize::new(0));
-    let address = server.address;
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|writer| {
-            let (acknowledged, count) = (Arc::clone(&acknowledged), Arc::clone(&count));
-            thread::spawn(move || {
-                let mut revision = 1;
-                for n in 0.. {
-                    let account = (writer + n) % ACCOUNTS;
-                    let balance = 1 + n + 1_000 * writer + 100_000 * death;
-                    loop {
-                        let precondition = format!("if-match: \"{revision}\"");
-                        // No answer: nobody knows whether it was written, and nobody claims it.
-                        let Ok((status, body)) = write(address, "PATCH", account, &precondition, balance)
-                        else {
-                            return;
-                        };
-                        let told: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
-                        if status == 200 {
-                            let written = told["revision"].as_u64().expect("it has a revision");
-                            let mut acknowledged = acknowledged.lock().expect("no writer panics");
-                            acknowledged.insert((account, written), balance);
-                            count.fetch_add(1, Ordering::Relaxed);
-                            break;
-                        }
-                        assert_eq!(status, 412, "{body}");
-                        revision = told["current"]["revision"].as_u64().expect("it has a revision");
-                    }
-                }
-            })
-        })
-        .collect();
-    let until = Instant::now() + Duration::from_secs(60);
-    while count.load(Ordering::Relaxed) < WRITES {
-        assert!(
-            Instant::now() < until,
-            "only {} writes",
-            count.load(Ordering::Relaxed)
-        );
-        thread::sleep(Duration::from_millis(1));
-    }
-    send(server.pid(), Signal::KILL);
-    for writer in writers {
-        writer.join().expect("a writer ends with the server");
-    }
-    let acknowledged = acknowledged.lock().expect("no writer panics");
-    acknowledged.clone()
-}
 
 fn write(
     address: SocketAddr,

@@ -25,6 +25,11 @@ const COLUMNS: &str = "select a.attname::text, t.typname::text, a.attnotnull, a.
 
 const KIND: &str = "select relkind::text from pg_catalog.pg_class where oid = pg_catalog.to_regclass($1)";
 
+const TRIGGERS: &str = "select tgname::text, tgargs from pg_catalog.pg_trigger \
+     where tgrelid = pg_catalog.to_regclass($1) and not tgisinternal";
+
+const FUNCTION: &str = "select pg_catalog.to_regprocedure($1) is not null";
+
 impl Catalog<'_> {
     /// The columns of a relation, quoted; none if it is not there.
     pub(super) async fn columns(&self, relation: &str) -> Result<Vec<Found>, Error> {
@@ -52,6 +57,19 @@ impl Catalog<'_> {
             .await
             .map_err(|source| self.failed(source))?;
         Ok(row.and_then(|row| row.get::<_, String>(0).chars().next()))
+    }
+
+    /// The triggers of a table, quoted, each with its arguments, which end in a null byte each.
+    pub(super) async fn triggers(&self, table: &str) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        let rows = self.client.query(TRIGGERS, &[&table]).await;
+        let rows = rows.map_err(|source| self.failed(source))?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// Whether a function is there, given with the types of its arguments.
+    pub(super) async fn has_function(&self, function: &str) -> Result<bool, Error> {
+        let row = self.client.query_one(FUNCTION, &[&function]).await;
+        Ok(row.map_err(|source| self.failed(source))?.get(0))
     }
 
     fn failed(&self, source: tokio_postgres::Error) -> Error {

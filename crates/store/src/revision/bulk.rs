@@ -77,7 +77,7 @@ pub async fn write_all(
                 return Err(RefusedBulk {
                     index,
                     refusal: match changes.get(index) {
-                        Some(change) => refused(&change.key, error),
+                        Some(change) => refused(collection, &change.key, error),
                         None => Refusal::Store(error),
                     },
                 });

@@ -10,6 +10,7 @@ mod import;
 mod kept;
 mod latest;
 mod migration;
+mod notify;
 mod pool;
 mod record;
 mod revision;

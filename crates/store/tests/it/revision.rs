@@ -273,3 +273,51 @@ async fn what_postgresql_refuses_is_said() {
         1
     );
 }
+
+#[tokio::test]
+async fn an_object_too_long_for_an_index_is_named() {
+    let model = things();
+    let Some(world) = migrated(&model).await else {
+        return;
+    };
+    let pool = world.pool(1);
+    let kept = Kept {
+        pool: &pool,
+        collection: model.objects(),
+    };
+    // What repeats itself is compressed and fits; digits of a hash do not.
+    let mut state = 1_u64;
+    let long: String = (0..9_000)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            char::from(b'!' + u8::try_from((state >> 33) % 90).unwrap())
+        })
+        .collect();
+    for length in [4_500, 9_000] {
+        let refused = kept.create(1, &body(&long[..length], 0, 0)).await.unwrap_err();
+        assert!(
+            matches!(&refused, Refusal::Invalid { field, .. } if field == "owner"),
+            "{refused:?}"
+        );
+    }
+    kept.create(1, &body(&"a".repeat(9_000), 0, 0)).await.unwrap();
+    let refused = write_all(
+        &pool,
+        model.objects(),
+        &[change(
+            2,
+            Write::Create(content(model.objects(), 2, &body(&long, 0, 0))),
+            "many",
+        )],
+        soon(),
+    )
+    .await
+    .unwrap_err();
+    assert!(
+        matches!(&refused.refusal, Refusal::Invalid { field, .. } if field == "owner"),
+        "{:?}",
+        refused.refusal
+    );
+}
