@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context as _, bail};
 use telemetry::{
     otlp::{self, Headers, Protocol, Resource},
-    profile::pyroscope,
+    profile::{Window, pyroscope},
     push::endpoint::{Authorities, Endpoint},
     trace::tracer,
 };
@@ -16,6 +16,10 @@ use crate::args::{OtlpProtocol, Share, Span};
 pub(super) const SHARE: f64 = 0.01;
 pub(super) const SLOW: &str = "500ms";
 pub(super) const PROFILE_INTERVAL: &str = "15s";
+
+/// Telling a profile costs some 130 ms, which is 3 % of it.
+const PROFILE_CPU_MIN: Duration = Duration::from_secs(4);
+const PROFILE_AGE_MAX: Duration = Duration::from_secs(600);
 
 /// Of some 20 kB each at worst, so 10 MB.
 const RING_TRACES_MAX: usize = 512;
@@ -68,7 +72,11 @@ impl Telemetry {
                 anyhow::Ok(pyroscope::Config {
                     endpoint: Endpoint::parse(&url, &Authorities::System)?,
                     application: "sidequest".to_owned(),
-                    interval,
+                    window: Window {
+                        age_min: interval,
+                        cpu_min: PROFILE_CPU_MIN,
+                        age_max: PROFILE_AGE_MAX.max(interval),
+                    },
                     timeout: PUSH_TIMEOUT,
                     headers: Headers::default(),
                 })
