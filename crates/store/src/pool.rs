@@ -23,7 +23,7 @@ use tokio::{
 };
 use tokio_postgres::{Statement, error::SqlState};
 
-use crate::{config::Config, error::Error, metric::Metric};
+use crate::{config::Config, error::Error, explain::Plans, metric::Metric};
 
 /// Prepared statements kept a connection. Field selections make many texts; beyond it all are dropped.
 const STATEMENTS_MAX: usize = 512;
@@ -49,6 +49,7 @@ struct Inner {
     /// Connections being cancelled and drained; each holds its permit until it is done.
     retiring: Mutex<JoinSet<()>>,
     metric: Metric,
+    plans: Plans,
 }
 
 /// A connection and the statements prepared on it.
@@ -101,6 +102,7 @@ impl Pool {
             idle: Mutex::new(Vec::new()),
             retiring: Mutex::new(JoinSet::new()),
             metric: Metric::default(),
+            plans: Plans::default(),
         }))
     }
 
@@ -135,6 +137,26 @@ impl Pool {
     /// What it counts.
     pub fn metric(&self) -> &Metric {
         &self.0.metric
+    }
+
+    /// What it was given.
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Plans of its statements.
+    pub(crate) fn plans_known(&self) -> &Plans {
+        &self.0.plans
+    }
+
+    /// A connection beside the pool, for what must not be in a request's way.
+    pub(crate) async fn aside(&self) -> Result<embedded::Connection, Error> {
+        let inner = &self.0;
+        let connected = inner.databases.connect(&inner.database).await;
+        connected.map_err(|source| Error::Connect {
+            database: inner.database.clone(),
+            source: Box::new(source),
+        })
     }
 
     /// Waits for a connection, in order of arrival, until the deadline or the pool's own bound.

@@ -79,6 +79,8 @@ impl Ledger {
             statement_timeout: None,
             wait_max: Duration::from_secs(20),
             connect_max: Duration::from_secs(10),
+            slow: Duration::from_secs(1),
+            comments: false,
         };
         let ledger = Ledger {
             store: Arc::new(Store::new(&model, databases, vec![pool; names.len()])),

@@ -66,6 +66,8 @@ async fn a_server_that_dies_fails_soon_and_serves_again() {
     let config = Config {
         wait_max: Duration::from_secs(2),
         connect_max: Duration::from_secs(2),
+        slow: Duration::from_secs(1),
+        comments: false,
         ..config(3)
     };
     let pool = Pool::new(NAME.to_owned(), config, databases.clone());

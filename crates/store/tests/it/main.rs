@@ -14,5 +14,6 @@ mod pool;
 mod record;
 mod revision;
 mod seed;
+mod telling;
 mod world;
 mod writers;
