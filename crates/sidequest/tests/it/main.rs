@@ -12,4 +12,5 @@ mod pages;
 mod quest;
 mod serve;
 mod skip;
+mod watched;
 mod writes;
