@@ -40,6 +40,8 @@ enum Scenario {
     Latest(bench::latest::Options),
     /// The same analyses again, from the cache, against nginx with the same bytes as files.
     Warm(bench::warm::Options),
+    /// Everything that looks at a busy server on, against everything off.
+    Telemetry(bench::telemetry::Options),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
             Scenario::Load(line) => bench::load::run(&line),
             Scenario::Latest(options) => bench::latest::run(&options),
             Scenario::Warm(options) => bench::warm::run(&options),
+            Scenario::Telemetry(options) => bench::telemetry::run(&options),
         },
     };
     match done {
