@@ -10,6 +10,7 @@ pub(crate) mod load;
 mod machine;
 mod process;
 mod report;
+pub(crate) mod telemetry;
 mod usage;
 pub(crate) mod warm;
 

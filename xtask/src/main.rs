@@ -42,6 +42,8 @@ enum Scenario {
     Import(bench::import::Options),
     /// The same analyses again, from the cache, against nginx with the same bytes as files.
     Warm(bench::warm::Options),
+    /// Everything that looks at a busy server on, against everything off.
+    Telemetry(bench::telemetry::Options),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
             Scenario::Latest(options) => bench::latest::run(&options),
             Scenario::Import(options) => bench::import::run(&options),
             Scenario::Warm(options) => bench::warm::run(&options),
+            Scenario::Telemetry(options) => bench::telemetry::run(&options),
         },
     };
     match done {

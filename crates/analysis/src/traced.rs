@@ -12,7 +12,7 @@ pub(crate) fn trace_of(wants: &[Want]) -> Trace {
     if batch.is_on() {
         for want in wants {
             let source = batch.name(&want.plan.name);
-            batch.works_for(want.trace.traceparent());
+            batch.works_for(&want.trace);
             want.trace.join(&batch, source, want.since.into_std());
         }
     }

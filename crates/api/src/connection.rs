@@ -27,6 +27,7 @@ use crate::{
     config::Config,
     gather::{Gathered, Traffic, gather},
     layer,
+    metric::Limit,
     site::Site,
 };
 
@@ -113,7 +114,8 @@ impl Http {
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_send_buf_size(SEND_BYTES_MAX)
-            .max_header_list_size(u32::try_from(config.header_bytes_max).unwrap_or(u32::MAX))
+            // Twice the limit, which is then ours to say and to count: h2 counts 32 bytes more a header.
+            .max_header_list_size(u32::try_from(config.header_bytes_max * 2).unwrap_or(u32::MAX))
             .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
             .max_local_error_reset_streams(ERROR_RESETS_MAX)
             .keep_alive_interval(PING_INTERVAL)
@@ -136,6 +138,10 @@ pub(crate) async fn serve(stream: TcpStream, site: Arc<Site>, http: Arc<Http>) {
     };
     if let Err(error) = ended {
         site.metric.connections_failed.add(1);
+        let of_http = error.downcast_ref::<hyper::Error>();
+        if of_http.is_some_and(hyper::Error::is_parse_too_large) {
+            site.metric.bound(Limit::HeaderBytes);
+        }
         tracing::debug!(error = %error, "connection failed");
     }
     site.metric.connections_open.subtract(1);

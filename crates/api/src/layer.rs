@@ -26,6 +26,7 @@ use crate::{
     compress::{self, Encoding},
     connection::Wire,
     error::Rejection,
+    metric::Limit,
     payload::Payload,
     pretty,
     problem::Problem,
@@ -51,7 +52,7 @@ pub(crate) async fn answer(site: Arc<Site>, wire: Arc<Wire>, request: Request<In
     // The connection knows that it is used, so that it is neither idle nor stalled.
     if wire.joined() >= u64::from(site.config.streams_max) {
         // The next ones wait at the client; a limit that binds must not do so in silence.
-        site.metric.limit_streams.increment();
+        site.metric.bound(Limit::Streams);
     }
     // An id of the client's is kept: it joins our log to the client's and to a proxy's.
     let id = request_id(request.headers());
@@ -128,7 +129,7 @@ async fn outcome(
     match site.gate.enter() {
         Ok(entered) => exchange.entered = Some(entered),
         Err(rejection) => {
-            site.metric.limit_in_flight.increment();
+            site.metric.bound(Limit::InFlight);
             return Outcome::Problem(rejection.into());
         }
     }
@@ -178,6 +179,7 @@ fn route(
         Matched::Route { name, path } => (name, path),
     };
     exchange.route = Some(name);
+    exchange.trace.route(name.label());
     let mut query = Query::parse(raw_query)?;
     if name.route().parameters.contains(&Parameter::Pretty) {
         wanted.pretty = query.flag("pretty")?;
@@ -241,6 +243,9 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Durat
             return send(headers, StatusCode::NO_CONTENT, exchange, None);
         }
         Outcome::Problem(problem) => {
+            if let Some(limit) = Limit::of(problem.kind) {
+                exchange.site.metric.bound(limit);
+            }
             status = problem.kind.status();
             refuse(&problem, &mut headers);
             Answer::whole(Media::Problem, problem.document(Some(&exchange.id)))

@@ -11,7 +11,7 @@ use telemetry::{
     trace::id::TraceId,
 };
 
-use crate::router::Name;
+use crate::{problem::Kind, router::Name};
 
 /// All counters of the listeners.
 #[derive(Debug)]
@@ -25,9 +25,8 @@ pub(crate) struct Metric {
     pub(crate) connections_stalled: Counter,
     pub(crate) written_bytes: Counter,
     pub(crate) writes: Counter,
-    pub(crate) limit_in_flight: Counter,
-    pub(crate) limit_connections: Counter,
-    pub(crate) limit_streams: Counter,
+    /// In the order of [`Limit::ALL`].
+    limits: [Counter; Limit::ALL.len()],
     pub(crate) panics: Counter,
 }
 
@@ -36,6 +35,65 @@ struct Route {
     /// By status, in the order of [`STATUSES`]; the last is "other".
     requests: Vec<Counter>,
     seconds: Histogram,
+}
+
+/// What a client can come up against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    InFlight,
+    Connections,
+    Streams,
+    UrlBytes,
+    HeaderBytes,
+    BodyBytes,
+    /// Ids or fields in one request.
+    Members,
+    Transfers,
+    RequestTime,
+}
+
+impl Limit {
+    pub(crate) const ALL: [Limit; 9] = [
+        Limit::InFlight,
+        Limit::Connections,
+        Limit::Streams,
+        Limit::UrlBytes,
+        Limit::HeaderBytes,
+        Limit::BodyBytes,
+        Limit::Members,
+        Limit::Transfers,
+        Limit::RequestTime,
+    ];
+
+    /// As metrics are labelled with it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Limit::InFlight => "in_flight",
+            Limit::Connections => "connections",
+            Limit::Streams => "streams",
+            Limit::UrlBytes => "url_bytes",
+            Limit::HeaderBytes => "header_bytes",
+            Limit::BodyBytes => "body_bytes",
+            Limit::Members => "members",
+            Limit::Transfers => "transfers",
+            Limit::RequestTime => "request_time",
+        }
+    }
+
+    /// The limit of which a problem tells, where its kind alone says so.
+    pub(crate) fn of(kind: Kind) -> Option<Limit> {
+        // What is overloaded is counted where it is known.
+        let known = [
+            (Kind::UrlTooLong, Limit::UrlBytes),
+            (Kind::HeaderTooLarge, Limit::HeaderBytes),
+            (Kind::BodyTooLarge, Limit::BodyBytes),
+            (Kind::TooMany, Limit::Members),
+            (Kind::DeadlineExceeded, Limit::RequestTime),
+        ];
+        known
+            .into_iter()
+            .find_map(|(of, limit)| (of == kind).then_some(limit))
+    }
 }
 
 /// What is sent; 0 is a client that left before there was an answer. Others are counted as "other".
@@ -102,11 +160,14 @@ impl Metric {
                 "Bytes written to sockets before TLS, by connections that have ended.",
             ),
             writes: registry.counter("sidequest_http_writes_total", "Writes that carried them."),
-            limit_in_flight: limits.with(&["in_flight"]),
-            limit_connections: limits.with(&["connections"]),
-            limit_streams: limits.with(&["streams"]),
+            limits: Limit::ALL.map(|limit| limits.with(&[limit.name()])),
             panics: registry.counter("sidequest_http_panics_total", "Requests that ended in a panic."),
         }
+    }
+
+    /// A limit has bound.
+    pub(crate) fn bound(&self, limit: Limit) {
+        self.limits[limit as usize].increment();
     }
 
     /// A request has ended. If its trace is kept, that explains its bucket.

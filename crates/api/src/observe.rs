@@ -9,7 +9,11 @@ use telemetry::{
     trace::tracer::Tracer,
 };
 
-use crate::{limit::Gate, metric::Metric};
+use crate::{
+    config::Config,
+    limit::Gate,
+    metric::{Limit, Metric},
+};
 
 /// The means of looking. The admin listener shows what they hold.
 #[derive(Clone)]
@@ -27,7 +31,7 @@ pub struct Observe {
 }
 
 /// Registers what is read where it stands: the gate and the limits.
-pub(crate) fn register(registry: &Registry, gate: Arc<Gate>, limits: [(&'static str, u64); 3]) {
+pub(crate) fn register(registry: &Registry, gate: Arc<Gate>, limits: [(Limit, f64); Limit::ALL.len()]) {
     registry.readers(
         vec![
             read_gauge(New {
@@ -44,21 +48,35 @@ pub(crate) fn register(registry: &Registry, gate: Arc<Gate>, limits: [(&'static 
         move |out| {
             out.put(0, &[], gate.in_flight() as f64);
             for (limit, max) in limits {
-                out.put(1, &[limit], max as f64);
+                out.put(1, &[limit.name()], max);
             }
         },
     );
+}
+
+/// What the limits permit; of bodies and times it is that of an ordinary request.
+pub(crate) fn limits(config: &Config) -> [(Limit, f64); Limit::ALL.len()] {
+    Limit::ALL.map(|limit| {
+        let max = match limit {
+            Limit::InFlight => config.in_flight_max.into(),
+            Limit::Connections => config.connections_max.into(),
+            Limit::Streams => config.streams_max.into(),
+            Limit::UrlBytes => config.url_bytes_max as f64,
+            Limit::HeaderBytes => config.header_bytes_max as f64,
+            Limit::BodyBytes => config.body_bytes_max as f64,
+            Limit::Members => config.ids_max as f64,
+            Limit::Transfers => config.transfers_max as f64,
+            Limit::RequestTime => config.request_timeout.as_secs_f64(),
+        };
+        (limit, max)
+    })
 }
 
 /// All that this crate and those below it register, for the reference.
 pub fn descriptions() -> Vec<Description> {
     let registry = Registry::new();
     let _ = Metric::new(&registry);
-    register(
-        &registry,
-        Gate::new(1),
-        [("in_flight", 1), ("connections", 1), ("streams", 1)],
-    );
+    register(&registry, Gate::new(1), Limit::ALL.map(|limit| (limit, 1.0)));
     store::metric::register(&registry, Vec::new());
     analysis::metric::register(&registry, Arc::default(), || 0);
     registry.descriptions()

@@ -2,7 +2,11 @@
 
 mod table;
 
-use std::{collections::HashMap, pin::Pin, sync::Arc};
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::{Arc, LazyLock},
+};
 
 use http::Method;
 use model::model::Model;
@@ -175,6 +179,16 @@ impl Name {
     /// The documented path: what logs and metrics are labelled with.
     pub(crate) fn pattern(self) -> &'static str {
         self.route().paths[0]
+    }
+
+    /// With its method, as one path may have several.
+    pub(crate) fn label(self) -> &'static str {
+        static LABELS: LazyLock<Vec<(Name, String)>> = LazyLock::new(|| {
+            let label = |name: &Name| format!("{} {}", name.route().method.name(), name.pattern());
+            Name::ALL.iter().map(|name| (*name, label(name))).collect()
+        });
+        let found = LABELS.iter().find(|(name, _)| *name == self);
+        found.map_or("", |(_, label)| label)
     }
 
     /// What may stand in the query, column filters left out.

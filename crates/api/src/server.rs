@@ -17,6 +17,7 @@ use crate::{
     connection::{self, Http},
     error::Error,
     listen::Listener,
+    metric::Limit,
     observe::Observe,
     site::Site,
     tls,
@@ -131,7 +132,7 @@ async fn serve(
             stream = listener.accept(), if !full => {
                 connections.spawn(connection::serve(stream, Arc::clone(site), Arc::clone(&http)));
                 if connections.len() == connections_max {
-                    site.metric.limit_connections.add(1);
+                    site.metric.bound(Limit::Connections);
                     tracing::warn!(connections_max, "as many connections as permitted: the next ones wait");
                 }
             }

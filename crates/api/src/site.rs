@@ -58,12 +58,7 @@ impl Site {
     ) -> Site {
         let gate = Gate::new(config.in_flight_max);
         let registry = &observe.registry;
-        let limits = [
-            ("in_flight", config.in_flight_max.into()),
-            ("connections", config.connections_max.into()),
-            ("streams", config.streams_max.into()),
-        ];
-        observe::register(registry, Arc::clone(&gate), limits);
+        observe::register(registry, Arc::clone(&gate), observe::limits(&config));
         store::metric::register(registry, store.pools().to_vec());
         engine.register(registry);
         let openapi = openapi::document(&model, &openapi::Limits::of(&config))

@@ -14,6 +14,7 @@ use crate::{
     call::Call,
     connection::Wire,
     error::Rejection,
+    metric::Limit,
     query::{bad, cut},
     site::Site,
 };
@@ -75,9 +76,12 @@ pub(crate) async fn turn(site: &Site) -> Result<OwnedSemaphorePermit, Rejection>
     let until = Instant::now() + site.config.request_timeout;
     match timeout_at(until, Arc::clone(&site.transfers).acquire_owned()).await {
         Ok(Ok(permit)) => Ok(permit),
-        Ok(Err(_)) | Err(_) => Err(Rejection::Transfers {
-            max: site.config.transfers_max,
-        }),
+        Ok(Err(_)) | Err(_) => {
+            site.metric.bound(Limit::Transfers);
+            Err(Rejection::Transfers {
+                max: site.config.transfers_max,
+            })
+        }
     }
 }
 

@@ -57,6 +57,15 @@ impl TestServer {
     ///
     /// As [`TestServer::shared`].
     pub async fn start() -> Option<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with settings of `postgresql.conf`.
+    ///
+    /// # Panics
+    ///
+    /// As [`TestServer::shared`].
+    pub async fn start_with(settings: &[(&str, &str)]) -> Option<Self> {
         let directory = temporary_directory();
         let (account, installation) = installation()?;
         account
@@ -69,7 +78,10 @@ impl TestServer {
             directory: managed::directory(&directory),
             installation,
             account,
-            settings: Vec::new(),
+            settings: settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
             sync: false,
             supervisor: Supervisor::Direct,
         };

@@ -444,6 +444,20 @@ pub(crate) struct Settings {
         help_heading = "Telemetry"
     )]
     pub(crate) otlp_headers: Option<PathBuf>,
+    /// A statement that takes as long is logged, with its plan.
+    #[arg(
+        long,
+        env = "SIDEQUEST_STATEMENTS_SLOW",
+        value_name = "TIME",
+        help_heading = "Telemetry"
+    )]
+    pub(crate) statements_slow: Option<Span>,
+    /// Begin the statements of traces that are asked for, or of the random share, with a comment that names the
+    /// trace: `/*traceparent='00-..'*/`. Such a statement is planned anew each time.
+    #[arg(long, env = "SIDEQUEST_SQL_COMMENTS", help_heading = "Telemetry")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    #[arg(value_parser = BoolishValueParser::new(), value_name = "BOOL", action = ArgAction::Set)]
+    pub(crate) sql_comments: Option<bool>,
     /// Pyroscope that CPU profiles are pushed to, all the time.
     #[arg(
         long,
@@ -452,7 +466,7 @@ pub(crate) struct Settings {
         help_heading = "Telemetry"
     )]
     pub(crate) pyroscope: Option<String>,
-    /// How much time one pushed profile covers.
+    /// How much time one pushed profile covers, at least: while little runs, one covers up to ten minutes.
     #[arg(
         long,
         env = "SIDEQUEST_PROFILE_INTERVAL",

@@ -13,4 +13,9 @@ pub struct Config {
     pub wait_max: Duration,
     /// A new connection must stand within this time.
     pub connect_max: Duration,
+    /// A statement that takes as long is slow: the log says so, and by which plan it ran.
+    pub slow: Duration,
+    /// Statements of traces that are kept whatever happens begin with a comment that names the trace. They are not
+    /// prepared then, for each has a text of its own.
+    pub comments: bool,
 }

@@ -1,5 +1,7 @@
 //! Revisions of a whole collection as a stream, in constant memory.
 
+use std::sync::Arc;
+
 use model::{collection::Collection, expression::quote};
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
@@ -7,6 +9,7 @@ use tokio_postgres::Row;
 use crate::{
     error::Error,
     pool::{Lease, Pool},
+    query::Counted,
     revision::{self, Revision},
 };
 
@@ -28,6 +31,7 @@ pub struct Export<'a> {
     collection: &'a Collection,
     lease: Lease,
     deadline: Instant,
+    sql: Arc<str>,
     fetched: std::vec::IntoIter<Row>,
     is_over: bool,
 }
@@ -43,18 +47,20 @@ impl<'a> Export<'a> {
         let mut lease = pool.get(deadline).await?;
         // Whatever cuts this short leaves a transaction open: the connection is then nobody's.
         lease.spoiled = true;
+        let sql: Arc<str> = statement(collection, what).into();
         let export = Export {
             pool,
             collection,
             lease,
             deadline,
+            sql,
             fetched: Vec::new().into_iter(),
             is_over: false,
         };
         // Sorting all revisions may take longer than a request has.
         let begin = format!(
             "begin read only; set local statement_timeout to 0; declare {CURSOR} no scroll cursor for {}",
-            statement(collection, what)
+            export.sql
         );
         let begun = export.lease.client().batch_execute(&begin);
         export.within(begun).await?;
@@ -65,8 +71,11 @@ impl<'a> Export<'a> {
     pub async fn next(&mut self) -> Result<Option<Revision>, Error> {
         if self.fetched.len() == 0 && !self.is_over {
             let fetch = format!("fetch forward {FETCHED} from {CURSOR}");
+            // Each part alone: between them it is the client that takes its time.
+            let mut counted = Counted::begin(self.pool, &self.what(), &self.sql);
             let fetched = self.lease.client().query(&fetch, &[]);
             let rows = self.within(fetched).await?;
+            counted.end(rows.len() as u64, false);
             self.pool.metric().statements.add(1);
             self.pool.metric().rows.add(rows.len() as u64);
             self.is_over = rows.len() < FETCHED;
@@ -82,12 +91,17 @@ impl<'a> Export<'a> {
             .transpose()
     }
 
+    /// As errors, metrics and traces name it.
+    fn what(&self) -> String {
+        format!("export of {}", self.collection.name)
+    }
+
     async fn within<T>(
         &self,
         work: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Error> {
         let database = self.pool.database().to_owned();
-        let what = format!("export of {}", self.collection.name);
+        let what = self.what();
         match timeout_at(self.deadline, work).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(source)) => Err(Error::Statement {

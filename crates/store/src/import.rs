@@ -16,6 +16,7 @@ use crate::{
     content::Content,
     error::Error,
     pool::{Lease, Pool},
+    query::Counted,
     revision::{TOO_LONG, indexed},
     seed::Way,
 };
@@ -96,6 +97,9 @@ pub struct Import<'a> {
     deadline: Instant,
     lease: Lease,
     rows: Rows,
+    /// The rows on their way, as one statement.
+    sending: Counted,
+    sent: u64,
     bad: Vec<BadRow>,
     bad_count: u64,
 }
@@ -122,6 +126,11 @@ impl<'a> Import<'a> {
         let mut lease = pool.get(deadline).await?;
         // Whatever cuts this short leaves a transaction open: the connection is then nobody's.
         lease.spoiled = true;
+        let sql = match way {
+            Way::Copy => statement::copy(collection),
+            Way::Insert => statement::insert(collection),
+        };
+        let sending = Counted::begin(pool, &what(collection), &sql.into());
         let begun = async {
             lease
                 .client()
@@ -137,6 +146,8 @@ impl<'a> Import<'a> {
             deadline,
             lease,
             rows,
+            sending,
+            sent: 0,
             bad: Vec::new(),
             bad_count: 0,
         })
@@ -149,6 +160,7 @@ impl<'a> Import<'a> {
             return Ok(());
         }
         self.rows.push(self.collection, row);
+        self.sent += 1;
         if !self.rows.is_full() {
             return Ok(());
         }
@@ -206,13 +218,15 @@ impl<'a> Import<'a> {
     async fn end(&mut self) -> Result<u64, tokio_postgres::Error> {
         let client = self.lease.client();
         self.rows.finish(client).await?;
+        self.sending.end(self.sent, false);
         // Of revisions that lack one another, every fault but the first is a guess.
         if self.bad_count > 0 && self.kind == Kind::Revisions {
             return Ok(0);
         }
-        let found = client
-            .query(&statement::bad(self.collection, self.kind), &[])
-            .await?;
+        let sql = statement::bad(self.collection, self.kind).into();
+        let mut counted = Counted::begin(self.pool, &what(self.collection), &sql);
+        let found = client.query(&*sql, &[]).await?;
+        counted.end(found.len() as u64, false);
         for row in &found {
             // The count stands in every row.
             let count: i64 = row.get(2);
@@ -231,9 +245,13 @@ impl<'a> Import<'a> {
         }
         let mut revisions = 0;
         for sql in statement::write(self.collection, self.kind) {
+            let mut counted = Counted::begin(self.pool, &what(self.collection), &sql.as_str().into());
             revisions += client.query_one(&sql, &[]).await?.get::<_, i64>(0);
+            counted.end(1, false);
         }
+        let mut counted = Counted::begin(self.pool, &what(self.collection), &"commit".into());
         client.batch_execute("commit").await?;
+        counted.end(0, false);
         self.pool.metric().statements.add(1);
         Ok(u64::try_from(revisions).unwrap_or_default())
     }
@@ -247,16 +265,18 @@ fn is_of_values(error: &tokio_postgres::Error) -> bool {
     })
 }
 
+/// As errors, metrics and traces name it.
+fn what(collection: &Collection) -> String {
+    format!("import of {}", collection.name)
+}
+
 async fn within<T>(
     pool: &Pool,
     collection: &Collection,
     deadline: Instant,
     work: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T, Error> {
-    let (database, what) = (
-        pool.database().to_owned(),
-        format!("import of {}", collection.name),
-    );
+    let (database, what) = (pool.database().to_owned(), what(collection));
     match timeout_at(deadline, work).await {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(source)) => Err(Error::Statement {

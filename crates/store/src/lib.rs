@@ -7,6 +7,7 @@ pub mod check;
 pub mod config;
 pub mod content;
 pub mod error;
+pub mod explain;
 pub mod export;
 pub mod id;
 pub mod import;

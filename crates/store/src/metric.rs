@@ -14,6 +14,7 @@ use telemetry::{
         read_counter, read_gauge, read_histogram,
     },
     rate::Rate,
+    trace::name::Name,
 };
 
 use crate::pool::Pool;
@@ -57,8 +58,10 @@ pub struct Statements {
     pub rows: Counter,
     /// Those that did not end well: refused, cancelled, late.
     pub failures: Counter,
-    /// Its text when last seen.
-    sql: Mutex<Arc<str>>,
+    /// Its text when first seen.
+    sql: Arc<str>,
+    /// Routes that caused it, and how often each.
+    routes: Mutex<Vec<(Name, u64)>>,
 }
 
 impl Default for Metric {
@@ -91,7 +94,8 @@ impl Metric {
                 seconds: Histogram::new(Unit::Seconds, SECONDS),
                 rows: Counter::default(),
                 failures: Counter::default(),
-                sql: Mutex::new(Arc::clone(sql)),
+                sql: Arc::clone(sql),
+                routes: Mutex::default(),
             })
         });
         Arc::clone(statements)
@@ -110,9 +114,24 @@ impl Metric {
 }
 
 impl Statements {
-    /// Its text when last seen; values are `$1`, `$2`.
-    pub fn sql(&self) -> Arc<str> {
-        Arc::clone(&self.sql.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Its text when first seen; values are `$1`, `$2`. Selections of fields make others of the same name.
+    pub fn sql(&self) -> &Arc<str> {
+        &self.sql
+    }
+
+    /// Routes that caused it, as their traces tell, and how often each.
+    pub fn routes(&self) -> Vec<(Name, u64)> {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn caused_by(&self, asking: &[Name]) {
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        for route in asking {
+            match routes.iter_mut().find(|(known, _)| known == route) {
+                Some((_, times)) => *times += 1,
+                None => routes.push((*route, 1)),
+            }
+        }
     }
 }
 

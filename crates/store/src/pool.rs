@@ -23,7 +23,7 @@ use tokio::{
 };
 use tokio_postgres::{Statement, error::SqlState};
 
-use crate::{config::Config, error::Error, metric::Metric, migration::OWN};
+use crate::{config::Config, error::Error, explain::Plans, metric::Metric, migration::OWN};
 
 /// Prepared statements kept a connection. Field selections make many texts; beyond it all are dropped.
 const STATEMENTS_MAX: usize = 512;
@@ -49,6 +49,7 @@ struct Inner {
     /// Connections being cancelled and drained; each holds its permit until it is done.
     retiring: Mutex<JoinSet<()>>,
     metric: Metric,
+    plans: Plans,
 }
 
 /// A connection and the statements prepared on it.
@@ -101,6 +102,7 @@ impl Pool {
             idle: Mutex::new(Vec::new()),
             retiring: Mutex::new(JoinSet::new()),
             metric: Metric::default(),
+            plans: Plans::default(),
         }))
     }
 
@@ -137,6 +139,26 @@ impl Pool {
         &self.0.metric
     }
 
+    /// What it was given.
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Plans of its statements.
+    pub(crate) fn plans_known(&self) -> &Plans {
+        &self.0.plans
+    }
+
+    /// A connection beside the pool, for what must not be in a request's way.
+    pub(crate) async fn aside(&self) -> Result<embedded::Connection, Error> {
+        let inner = &self.0;
+        let connected = inner.databases.connect(&inner.database).await;
+        connected.map_err(|source| Error::Connect {
+            database: inner.database.clone(),
+            source: Box::new(source),
+        })
+    }
+
     /// Waits for a connection, in order of arrival, until the deadline or the pool's own bound.
     pub async fn get(&self, deadline: Instant) -> Result<Lease, Error> {
         let inner = &self.0;
@@ -163,7 +185,10 @@ impl Pool {
         let idle = self.take_idle();
         let connection = match idle {
             Some(connection) => connection,
-            None => self.connect(deadline).await.inspect_err(|_| trace.fail(step))?,
+            // Seldom, and large: in its own memory, not in that of each statement.
+            None => Box::pin(self.connect(deadline))
+                .await
+                .inspect_err(|_| trace.fail(step))?,
         };
         let waited = began.elapsed();
         trace.end(step);

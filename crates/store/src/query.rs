@@ -11,11 +11,15 @@ use std::{
 use futures_util::Stream;
 use postgres_types::{FromSql, ToSql, Type};
 use telemetry::trace::{self, Open, Trace, span::Step};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, Sleep, sleep_until},
+};
 use tokio_postgres::{Column, Row, RowStream, Statement};
 
 use crate::{
     error::Error,
+    explain::Slow,
     metric::Statements,
     pool::{Lease, Pool},
 };
@@ -40,9 +44,6 @@ pub struct Run<'a> {
 /// The clock is asked at least once in so many rows, or a statement that always has a row ready would
 /// outlive its deadline.
 const ROWS_UNTIMED: u64 = 1024;
-
-/// A statement that takes as long is slow, and the log says so.
-const SLOW: Duration = Duration::from_secs(1);
 
 /// A statement that runs. Dropped before its end, it is cancelled in the database.
 pub struct Query {
@@ -120,13 +121,12 @@ impl Query {
         };
         let prepared = in_time(lease.prepare(run.sql), Some(run.deadline), &mut run.abandoned).await;
         let statement = prepared.map_err(late)?.map_err(failed)?;
+        let mut abandoned = run.abandoned.take();
         lease.pool().metric().statements.add(1);
         let mut counted = Counted::begin(lease.pool(), run.what, run.sql);
         lease.busy = true;
-        let started = lease
-            .client()
-            .query_raw(&statement, run.parameters.iter().copied());
-        let stream = match in_time(started, Some(run.deadline), &mut run.abandoned)
+        let started = send(&lease, &statement, run.sql, run.parameters);
+        let stream = match in_time(started, Some(run.deadline), &mut abandoned)
             .await
             .map_err(late)?
         {
@@ -146,7 +146,7 @@ impl Query {
             statement,
             what: run.what.to_owned(),
             deadline: Box::pin(sleep_until(run.deadline)),
-            abandoned: run.abandoned,
+            abandoned,
             rows: 0,
             counted,
             is_over: false,
@@ -232,6 +232,25 @@ impl Query {
     }
 }
 
+/// Sends it. A comment makes it a text of its own, which nothing prepared answers to: it is parsed and planned anew, in
+/// the same round trip.
+async fn send(
+    lease: &Lease,
+    statement: &Statement,
+    sql: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<RowStream, tokio_postgres::Error> {
+    let parameters = parameters.iter().copied();
+    let comments = lease.pool().config().comments;
+    let Some(trace) = comments.then(|| trace::current().chosen()).flatten() else {
+        return lease.client().query_raw(statement, parameters).await;
+    };
+    // In front, as PostgreSQL cuts what it shows of a statement after some bytes.
+    let sql = format!("/*traceparent='{trace}'*/ {sql}");
+    let types = statement.params().iter().cloned();
+    lease.client().query_typed_raw(&sql, parameters.zip(types)).await
+}
+
 impl Drop for Query {
     fn drop(&mut self) {
         self.lease.pool().metric().rows.add(self.rows);
@@ -241,9 +260,11 @@ impl Drop for Query {
 }
 
 /// A statement as metrics and its trace see it. Dropped before its end, it failed.
-struct Counted {
+pub(crate) struct Counted {
     pool: Pool,
     what: String,
+    sql: Arc<str>,
+    runtime: Handle,
     statements: Arc<Statements>,
     trace: Trace,
     step: Open,
@@ -252,8 +273,11 @@ struct Counted {
 }
 
 impl Counted {
-    fn begin(pool: &Pool, what: &str, sql: &Arc<str>) -> Counted {
+    /// Begins to count a statement that is sent now.
+    pub(crate) fn begin(pool: &Pool, what: &str, sql: &Arc<str>) -> Counted {
         let trace = trace::current();
+        let statements = pool.metric().of(what, sql);
+        statements.caused_by(&trace.routes());
         Counted {
             step: trace.begin(Step::Statement {
                 database: trace.name(pool.database()),
@@ -264,13 +288,16 @@ impl Counted {
             trace,
             pool: pool.clone(),
             what: what.to_owned(),
-            statements: pool.metric().of(what, sql),
+            statements,
+            sql: Arc::clone(sql),
+            runtime: Handle::current(),
             began: Instant::now(),
             is_over: false,
         }
     }
 
-    fn end(&mut self, received: u64, failed: bool) {
+    /// It has ended.
+    pub(crate) fn end(&mut self, received: u64, failed: bool) {
         if std::mem::replace(&mut self.is_over, true) {
             return;
         }
@@ -283,7 +310,7 @@ impl Counted {
             }
         });
         // The name says which it is; its text is on /statements, its values nowhere.
-        if took >= SLOW && self.pool.metric().slow.permit() {
+        if took >= self.pool.config().slow && self.pool.metric().slow.permit() {
             tracing::warn!(
                 database = self.pool.database(),
                 statement = self.what,
@@ -293,6 +320,12 @@ impl Counted {
                 trace = self.trace.id().map(tracing::field::display),
                 "a slow statement"
             );
+            let slow = Slow {
+                what: self.what.clone(),
+                sql: Arc::clone(&self.sql),
+                trace: self.trace.id(),
+            };
+            self.pool.tell_plan(slow, &self.runtime);
         }
         if failed {
             self.statements.failures.increment();

@@ -52,13 +52,14 @@ pub async fn read(pool: &Pool, deadline: Instant) -> Result<Statistics, Error> {
         "select query, calls, total_exec_time, rows, shared_blks_hit, shared_blks_read \
          from pg_stat_statements \
          where dbid = (select oid from pg_database where datname = current_database()) \
-         and query ~* '^[[:space:]]*(select|with|insert|update|delete|merge)[[:space:]]' \
+         and query ~* '^[[:space:]]*(/\\*traceparent=''[0-9a-f-]*''\\*/)?[[:space:]]*\
+         (select|with|insert|update|delete|merge)[[:space:]]' \
          order by total_exec_time desc limit {ROWS_MAX}"
     )
     .into();
     let rows = pool.rows(run(&sql, deadline)).await?;
     let seen = rows.iter().map(|row| Seen {
-        sql: row.get(0),
+        sql: uncommented(row.get(0)).to_owned(),
         calls: row.get(1),
         total_ms: row.get(2),
         rows: row.get(3),
@@ -66,6 +67,15 @@ pub async fn read(pool: &Pool, deadline: Instant) -> Result<Statistics, Error> {
         blocks_read: row.get(5),
     });
     Ok(Statistics::Seen(seen.collect()))
+}
+
+/// Without our comment: PostgreSQL keeps the text that it saw first, with the trace of that time.
+fn uncommented(sql: &str) -> &str {
+    let sql = sql.trim_start();
+    let comment = sql
+        .strip_prefix("/*traceparent=")
+        .and_then(|rest| rest.split_once("*/"));
+    comment.map_or(sql, |(_, sql)| sql.trim_start())
 }
 
 fn run(sql: &Arc<str>, deadline: Instant) -> Run<'_> {

@@ -181,10 +181,41 @@ impl Trace {
     }
 
     /// The trace works for another, which it then names in a link.
-    pub fn works_for(&self, member: Option<Traceparent>) {
-        if let (Some(recording), Some(member)) = (&self.0, member) {
-            recording.record().link(member);
+    pub fn works_for(&self, member: &Trace) {
+        let (Some(recording), Some(of), Some(parent)) = (&self.0, &member.0, member.traceparent()) else {
+            return;
+        };
+        let (chosen, routes) = {
+            let member = of.record();
+            (member.chosen, member.routes.clone())
+        };
+        let mut record = recording.record();
+        record.link(parent);
+        record.chosen = record.chosen.or(chosen);
+        for route in routes {
+            record.route(route);
         }
+    }
+
+    /// The route that asks; of a batch there are several.
+    pub fn route(&self, route: &str) {
+        if let Some(recording) = &self.0 {
+            let route = recording.tracer.name(route);
+            recording.record().route(route);
+        }
+    }
+
+    /// The routes that it works for.
+    pub fn routes(&self) -> Vec<Name> {
+        self.0
+            .as_ref()
+            .map_or_else(Vec::new, |recording| recording.record().routes.clone())
+    }
+
+    /// What a statement names in a comment: a trace that will be kept whatever happens, which is this one or one that
+    /// it works for. Whether a trace turns out slow or failed is not known while its statements run.
+    pub fn chosen(&self) -> Option<Traceparent> {
+        self.0.as_ref()?.record().chosen
     }
 }
 

@@ -346,13 +346,13 @@ fn write(options: &Options, turns: &[Turn]) -> anyhow::Result<()> {
 }
 
 /// The median, the lowest and the highest.
-fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
+pub(super) fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
     values.sort_by(f64::total_cmp);
     let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
     (at(values.len() / 2), at(0), at(values.len().saturating_sub(1)))
 }
 
-fn text(values: Vec<f64>, digits: usize) -> String {
+pub(super) fn text(values: Vec<f64>, digits: usize) -> String {
     let (median, low, high) = spread(values);
     format!("{median:.digits$} ({low:.digits$}–{high:.digits$})")
 }

@@ -80,6 +80,8 @@ impl Ledger {
             statement_timeout: None,
             wait_max: Duration::from_secs(20),
             connect_max: Duration::from_secs(10),
+            slow: Duration::from_secs(1),
+            comments: false,
         };
         let ledger = Ledger {
             store: Arc::new(Store::new(&model, databases.clone(), vec![pool; names.len()])),

@@ -61,6 +61,8 @@ impl World {
             statement_timeout: None,
             wait_max: Duration::from_secs(20),
             connect_max: Duration::from_secs(10),
+            slow: Duration::from_secs(1),
+            comments: false,
         };
         let store = Arc::new(Store::new(&model, databases, vec![pool; names.len()]));
         Some(World {

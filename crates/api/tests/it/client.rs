@@ -111,6 +111,11 @@ impl Http2 {
         self.sender.clone().send_request(request).await
     }
 
+    pub(crate) async fn ask(&self, request: http::request::Builder) -> Answer {
+        let request = request.body(Empty::new()).unwrap();
+        whole(self.sender.clone().send_request(request).await.unwrap()).await
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         whole(self.begin(path).await.unwrap()).await
     }

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use http::Request;
 use http_body_util::BodyExt;
 
 use crate::{
-    client::{Http2, get},
-    running::{self, start},
+    client::{Http2, ask, get},
+    running::{self, Running, start},
 };
 
 #[tokio::test]
@@ -52,6 +53,112 @@ async fn in_flight_to_the_end_of_the_body() {
         .until("sidequest_http_in_flight", |value| value == 0.0)
         .await;
     server.ended().await.unwrap();
+}
+
+/// How often a limit bound, and what it permits.
+async fn bound(server: &Running, limit: &str) -> (f64, f64) {
+    let text = get(server.admin, "/metrics").await.text();
+    let value = |name: &str| {
+        let start = format!("{name}{{limit=\"{limit}\"}} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&start));
+        line.unwrap_or_else(|| panic!("{start} in {text}"))
+            .parse()
+            .unwrap()
+    };
+    (
+        value("sidequest_http_limit_hits_total"),
+        value("sidequest_http_limit_max"),
+    )
+}
+
+#[tokio::test]
+async fn each_limit_that_binds_is_counted_by_its_name() {
+    let small = |config: &mut api::config::Config| {
+        config.in_flight_max = 3;
+        config.connections_max = 4;
+        config.streams_max = 5;
+        config.request_timeout = Duration::from_millis(200);
+    };
+    let Some(server) = start(small).await else { return };
+    let many: Vec<String> = (0..101).map(|id| format!("t{id:04}")).collect();
+    let ids = format!("/api/v1/objects?ids={}", many.join(","));
+    let url = format!("/api/v1/objects?ids={}", "x".repeat(9000));
+    let slow = "/api/v1/objects/t0001/analysis?fields=slow";
+    assert_eq!(get(server.api, &ids).await.status, 400);
+    assert_eq!(get(server.api, &url).await.status, 414);
+    assert_eq!(get(server.api, slow).await.status, 504);
+    let header = "x".repeat(33 * 1024);
+    let asked = ask(
+        server.api,
+        Request::get("/api/v1/objects").header("x-big", &*header),
+    )
+    .await;
+    assert_eq!(asked.status, 431);
+    // HTTP/2 counts otherwise, and both are told.
+    let client = Http2::connect(server.api).await;
+    let request = Request::get("http://localhost/api/v1/objects").header("x-big", &*header);
+    let answer = client.ask(request).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.json()["status"].as_u64()),
+        (431, Some(431))
+    );
+    let body = Request::get("/api/v1/objects").header("content-length", "1025");
+    assert_eq!(ask(server.api, body).await.status, 413);
+    for (limit, hits, max) in [
+        ("members", 1.0, 100.0),
+        ("url_bytes", 1.0, 8192.0),
+        ("request_time", 1.0, 0.2),
+        ("header_bytes", 2.0, 32768.0),
+        ("body_bytes", 1.0, 1024.0),
+        ("in_flight", 0.0, 3.0),
+        ("streams", 0.0, 5.0),
+        ("connections", 0.0, 4.0),
+        ("transfers", 0.0, 1.0),
+    ] {
+        assert_eq!(bound(&server, limit).await, (hits, max), "{limit}");
+    }
+    join_all((0..5).map(|_| client.get(slow))).await;
+    assert!(bound(&server, "in_flight").await.0 >= 2.0);
+    assert!(bound(&server, "streams").await.0 >= 1.0);
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        others.push(Http2::connect(server.api).await);
+    }
+    server
+        .until("sidequest_http_connections_open", |open| open == 4.0)
+        .await;
+    assert_eq!(bound(&server, "connections").await.0, 1.0);
+}
+
+/// Of two connections everybody waits for one, and the metric says so; alone, nobody does.
+#[tokio::test]
+async fn a_pool_that_is_too_small_shows_in_the_time_to_obtain_a_connection() {
+    let Some(server) = start(|_| {}).await else { return };
+    let waited = async || {
+        let text = get(server.admin, "/metrics").await.text();
+        let value = |name: &str| {
+            let start = format!("sidequest_database_lease_wait_seconds_{name}{{database=\"main\"}} ");
+            let line = text.lines().find_map(|line| line.strip_prefix(&start));
+            line.unwrap_or_else(|| panic!("{start} in {text}"))
+                .parse::<f64>()
+                .unwrap()
+        };
+        (value("sum"), value("count"))
+    };
+    for _ in 0..10 {
+        assert_eq!(get(server.api, "/api/v1/objects/t0001").await.status, 200);
+    }
+    let alone = waited().await;
+    let client = Http2::connect(server.api).await;
+    let answers = join_all((0..200).map(|_| client.get("/api/v1/objects/t0001"))).await;
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    let busy = waited().await;
+    let alone_mean = alone.0 / alone.1;
+    let busy_mean = (busy.0 - alone.0) / (busy.1 - alone.1);
+    assert!(
+        busy_mean > 5.0 * alone_mean,
+        "{busy_mean} s against {alone_mean} s"
+    );
 }
 
 #[tokio::test]

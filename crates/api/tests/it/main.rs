@@ -9,6 +9,7 @@ mod running;
 
 mod connections;
 mod drain;
+mod fresh;
 mod history;
 mod limits;
 mod lists;

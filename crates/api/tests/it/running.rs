@@ -167,12 +167,26 @@ async fn open(url: &str) -> Arc<Databases> {
 }
 
 async fn bind_to(config: Config, model: &Arc<Model>, databases: Arc<Databases>) -> Result<Server, Error> {
-    let pool = store::config::Config {
+    bind_with(config, model, databases, pool()).await
+}
+
+fn pool() -> store::config::Config {
+    store::config::Config {
         connections: 3,
         statement_timeout: None,
         wait_max: Duration::from_secs(20),
         connect_max: Duration::from_secs(10),
-    };
+        slow: Duration::from_secs(1),
+        comments: false,
+    }
+}
+
+async fn bind_with(
+    config: Config,
+    model: &Arc<Model>,
+    databases: Arc<Databases>,
+    pool: store::config::Config,
+) -> Result<Server, Error> {
     let store = Arc::new(Store::new(model, databases, vec![pool]));
     let engine = Engine::new(
         Arc::clone(model),
@@ -198,7 +212,7 @@ fn observe() -> Observe {
         share: 1.0,
         slow: Duration::from_secs(3600),
         follow_parent: true,
-        ring_traces_max: 64,
+        ring_traces_max: 128,
         kept_per_second_max: 1_000_000,
     };
     Observe {
@@ -237,6 +251,29 @@ pub(crate) async fn start(change: impl FnOnce(&mut Config)) -> Option<Running> {
     change(&mut config);
     let (server, model) = bind(config).await?;
     Some(run(server.unwrap(), model))
+}
+
+/// A running server of things whose statements carry comments and are slow at once, on a PostgreSQL of its own that
+/// counts statements too. Dropped, that one ends.
+pub(crate) async fn start_watched() -> Option<(Running, TestServer)> {
+    let server = TestServer::start_with(&[("shared_preload_libraries", "pg_stat_statements")]).await?;
+    let database = server.database().await;
+    let connection = database.connect().await;
+    connection.batch_execute(SCHEMA).await.unwrap();
+    connection
+        .batch_execute("analyze; create extension pg_stat_statements")
+        .await
+        .unwrap();
+    let model = checked(MODEL);
+    let pool = store::config::Config {
+        slow: Duration::ZERO,
+        comments: true,
+        ..pool()
+    };
+    let bound = bind_with(config(), &model, open(&database.url).await, pool).await;
+    let running = run(bound.unwrap(), model);
+    drop(database);
+    Some((running, server))
 }
 
 /// A running server of empty collections that are kept in revisions: parts, which are tracked, of boxes, and

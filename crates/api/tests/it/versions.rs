@@ -58,7 +58,7 @@ columns = { name = "text" }
 /// All whose versions are known.
 const EXACT: &str = "/api/v1/objects/1/analysis?fields=orders,total";
 
-async fn shop() -> Option<Running> {
+pub(crate) async fn shop() -> Option<Running> {
     let server = start_of(SHOP, |config| config.body_bytes_max = 64 << 10).await?;
     for id in 1..=3 {
         let customer = json!({ "id": id, "name": format!("customer {id}") });

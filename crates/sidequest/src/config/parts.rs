@@ -131,6 +131,8 @@ impl Config {
             statement_timeout: Some(database.statement_timeout.unwrap_or(self.request_timeout)),
             wait_max: self.request_timeout,
             connect_max: CONNECT_MAX,
+            slow: self.telemetry.statements_slow,
+            comments: self.telemetry.sql_comments,
         };
         model.databases.iter().map(of).collect()
     }
@@ -186,6 +188,8 @@ pub(crate) fn checking(model: &Model, within: Duration) -> Vec<store::config::Co
         statement_timeout: Some(within),
         wait_max: within,
         connect_max: CONNECT_MAX,
+        slow: within,
+        comments: false,
     };
     vec![one; model.databases.len()]
 }

@@ -33,6 +33,8 @@ impl Config {
             "traces": self.telemetry.traces.enabled,
             "traces-share": self.telemetry.traces.share,
             "traces-slow": ms(self.telemetry.traces.slow),
+            "statements-slow": ms(self.telemetry.statements_slow),
+            "sql-comments": self.telemetry.sql_comments,
             "otlp": self.telemetry.otlp.as_ref().map(|otlp| format!("{:?}", otlp.endpoint)),
             "pyroscope": self.telemetry.pyroscope.as_ref().map(|push| format!("{:?}", push.endpoint)),
             "log-level": self.log.filter,

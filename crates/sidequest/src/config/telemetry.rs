@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context as _, bail};
 use telemetry::{
     otlp::{self, Headers, Protocol, Resource},
-    profile::pyroscope,
+    profile::{Window, pyroscope},
     push::endpoint::{Authorities, Endpoint},
     trace::tracer,
 };
@@ -15,7 +15,12 @@ use crate::args::{OtlpProtocol, Share, Span};
 
 pub(super) const SHARE: f64 = 0.01;
 pub(super) const SLOW: &str = "500ms";
+pub(super) const STATEMENTS_SLOW: &str = "500ms";
 pub(super) const PROFILE_INTERVAL: &str = "15s";
+
+/// Telling a profile costs some 130 ms, which is 3 % of it.
+const PROFILE_CPU_MIN: Duration = Duration::from_secs(4);
+const PROFILE_AGE_MAX: Duration = Duration::from_secs(600);
 
 /// Of some 20 kB each at worst, so 10 MB.
 const RING_TRACES_MAX: usize = 512;
@@ -39,6 +44,8 @@ pub(super) struct Given {
     pub(super) otlp: Option<String>,
     pub(super) otlp_protocol: Option<OtlpProtocol>,
     pub(super) otlp_headers: Option<std::path::PathBuf>,
+    pub(super) statements_slow: Option<Span>,
+    pub(super) sql_comments: Option<bool>,
     pub(super) pyroscope: Option<String>,
     pub(super) profile_interval: Option<Span>,
 }
@@ -47,6 +54,8 @@ pub(super) struct Given {
 #[derive(Debug)]
 pub(crate) struct Telemetry {
     pub(crate) traces: tracer::Config,
+    pub(crate) statements_slow: Duration,
+    pub(crate) sql_comments: bool,
     pub(crate) otlp: Option<otlp::Config>,
     pub(crate) pyroscope: Option<pyroscope::Config>,
 }
@@ -68,7 +77,11 @@ impl Telemetry {
                 anyhow::Ok(pyroscope::Config {
                     endpoint: Endpoint::parse(&url, &Authorities::System)?,
                     application: "sidequest".to_owned(),
-                    interval,
+                    window: Window {
+                        age_min: interval,
+                        cpu_min: PROFILE_CPU_MIN,
+                        age_max: PROFILE_AGE_MAX.max(interval),
+                    },
                     timeout: PUSH_TIMEOUT,
                     headers: Headers::default(),
                 })
@@ -83,6 +96,8 @@ impl Telemetry {
                 ring_traces_max: RING_TRACES_MAX,
                 kept_per_second_max: KEPT_PER_SECOND_MAX,
             },
+            statements_slow: given.statements_slow.unwrap_or_else(|| span(STATEMENTS_SLOW)).0,
+            sql_comments: given.sql_comments.unwrap_or(false),
             otlp,
             pyroscope,
         })
@@ -99,6 +114,8 @@ impl super::Config {
             otlp: Some("http://localhost:4318".to_owned()),
             otlp_protocol: None,
             otlp_headers: None,
+            statements_slow: None,
+            sql_comments: None,
             pyroscope: Some("http://localhost:4040".to_owned()),
             profile_interval: None,
         })

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     error::Error,
     pool::{Lease, Pool},
+    query::Counted,
 };
 
 /// Writes of one transaction at most; more are an import.
@@ -136,10 +137,15 @@ impl Job<'_> {
                     &self.changes[*index].write,
                     statement::Versions::Returned,
                 );
-                prepared.push(lease.prepare(&sql).await.map_err(all)?);
+                let statement = lease.prepare(&sql).await.map_err(all)?;
+                prepared.push((sql, statement));
             }
+            // They go out together, so they are one to look at.
+            let counted = prepared
+                .first()
+                .map(|(sql, _)| Counted::begin(self.pool, &self.what(), sql));
             let client = lease.client();
-            let sent = chunk.iter().zip(&prepared).map(async |(index, statement)| {
+            let sent = chunk.iter().zip(&prepared).map(async |(index, (_, statement))| {
                 let parameters = Parameters::new(self.collection, &self.changes[*index]);
                 let rows = client
                     .query(statement, &parameters.borrowed())
@@ -159,14 +165,27 @@ impl Job<'_> {
                         .filter_map(|at| row.get::<_, Option<String>>(at)),
                 );
             }
+            if let Some(mut counted) = counted {
+                counted.end(chunk.len() as u64, false);
+            }
             self.pool.metric().statements.add(chunk.len() as u64);
         }
         let objects: Vec<String> = objects.into_iter().collect();
-        let raise = lease.prepare(&statement::raise()).await.map_err(all)?;
+        let sql = statement::raise();
+        let raise = lease.prepare(&sql).await.map_err(all)?;
         self.pool.metric().statements.add(1);
+        let mut counted = Counted::begin(self.pool, &self.what(), &sql);
         lease.client().execute(&raise, &[&objects]).await.map_err(all)?;
+        counted.end(0, false);
+        let mut counted = Counted::begin(self.pool, &self.what(), &"commit".into());
         lease.client().batch_execute("commit").await.map_err(all)?;
+        counted.end(0, false);
         Ok(done.into_iter().flatten().collect())
+    }
+
+    /// As metrics and traces name it.
+    fn what(&self) -> String {
+        format!("changes of {}", self.collection.name)
     }
 
     fn failed(&self, source: tokio_postgres::Error) -> Error {

@@ -66,12 +66,14 @@ async fn a_server_that_dies_fails_soon_and_serves_again() {
     let config = Config {
         wait_max: Duration::from_secs(2),
         connect_max: Duration::from_secs(2),
+        slow: Duration::from_secs(1),
+        comments: false,
         ..config(3)
     };
     let pool = Pool::new(NAME.to_owned(), config, databases.clone());
     pool.warm().await.unwrap();
     let pid = i32::try_from(databases.postgres_pids()[0]).unwrap();
-    let slow = rows(&pool, "select pg_sleep(600)");
+    let slow = Box::pin(rows(&pool, "select pg_sleep(600)"));
     let kill = async {
         rows(&pool, "select 1").await.unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), Signal::QUIT).unwrap();

@@ -15,5 +15,6 @@ mod pool;
 mod record;
 mod revision;
 mod seed;
+mod telling;
 mod world;
 mod writers;

@@ -96,6 +96,8 @@ pub(crate) fn config(connections: usize) -> Config {
         statement_timeout: None,
         wait_max: Duration::from_secs(20),
         connect_max: Duration::from_secs(10),
+        slow: Duration::from_secs(1),
+        comments: false,
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderValue, header};
 
-use super::{Profile, Profiler};
+use super::{Profile, Profiler, Window};
 use crate::{
     error::Error,
     metric::{Registry, number::Counter},
@@ -26,8 +26,8 @@ pub struct Config {
     pub endpoint: Endpoint,
     /// Under this name, with labels in braces if wanted.
     pub application: String,
-    /// One profile each.
-    pub interval: Duration,
+    /// When a profile is over and pushed.
+    pub window: Window,
     /// Pyroscope answers within it, or has failed.
     pub timeout: Duration,
     /// Sent with each profile.
@@ -83,7 +83,7 @@ impl Pusher {
                 let windows = 2_u32.saturating_pow(failures_in_row.min(4) - 1).min(PAUSE_MAX);
                 tokio::select! {
                     () = &mut closing => return,
-                    () = tokio::time::sleep(self.config.interval * windows) => {}
+                    () = tokio::time::sleep(self.config.window.age_min * windows) => {}
                 }
             }
         }
@@ -92,7 +92,7 @@ impl Pusher {
     async fn window(&mut self) -> Result<(), String> {
         let profile = self
             .profiler
-            .take_until_wanted(self.config.interval)
+            .take_window(&self.config.window)
             .await
             .map_err(told)?;
         if profile.samples() == 0 {

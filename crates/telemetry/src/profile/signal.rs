@@ -1,6 +1,6 @@
 //! Samples by SIGPROF, through pprof-rs.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use pprof::{Frames, ProfilerGuard, ProfilerGuardBuilder};
 
@@ -32,6 +32,12 @@ pub(super) fn start(hertz: u32) -> Result<Running, Error> {
         began: SystemTime::now(),
         since: Instant::now(),
     })
+}
+
+/// CPU time of this process so far, of all its threads.
+pub(super) fn cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 impl Running {

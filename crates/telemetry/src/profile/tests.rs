@@ -170,9 +170,9 @@ fn pprof_says_everything_once() {
 }
 
 #[inline(never)]
-fn a_function_that_is_busy(until: std::time::Instant) -> u64 {
+fn a_function_that_is_busy(until: Instant) -> u64 {
     let mut sum = 0_u64;
-    while std::time::Instant::now() < until {
+    while Instant::now() < until {
         for at in 0..10_000_u64 {
             sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(at));
         }
@@ -185,13 +185,17 @@ fn a_function_that_is_busy(until: std::time::Instant) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_busy_function_is_named_and_profiles_take_turns() {
     let profiler = Profiler::new();
-    let busy = tokio::task::spawn_blocking(|| {
-        a_function_that_is_busy(std::time::Instant::now() + Duration::from_secs(3))
-    });
+    let busy =
+        tokio::task::spawn_blocking(|| a_function_that_is_busy(Instant::now() + Duration::from_secs(3)));
     // A continuous one is under way, for much longer than the test.
     let continuous = profiler.clone();
     let long = tokio::task::spawn_blocking(move || {
-        tokio::runtime::Handle::current().block_on(continuous.take_until_wanted(Duration::from_secs(600)))
+        let window = Window {
+            age_min: Duration::from_secs(600),
+            cpu_min: Duration::ZERO,
+            age_max: Duration::from_secs(600),
+        };
+        tokio::runtime::Handle::current().block_on(continuous.take_window(&window))
     });
     tokio::task::yield_now().await;
     let profile = profiler.take(Duration::from_secs(1)).await.unwrap();

@@ -42,15 +42,28 @@ pub(super) struct Ended {
     pub(super) took: Duration,
 }
 
+/// Whether a trace will be kept however its request ends, which is known at its beginning.
+pub(super) fn is_chosen(config: &Config, trace: TraceId, parent: Option<Traceparent>) -> bool {
+    is_asked(config, parent) || is_of_share(config, trace)
+}
+
+fn is_asked(config: &Config, parent: Option<Traceparent>) -> bool {
+    config.follow_parent && parent.is_some_and(|parent| parent.sampled)
+}
+
+fn is_of_share(config: &Config, trace: TraceId) -> bool {
+    trace.fraction() < config.share
+}
+
 /// None: it is forgotten.
 pub(super) fn reason(config: &Config, ended: &Ended) -> Option<Reason> {
     if ended.failed {
         Some(Reason::Failed)
     } else if ended.took >= config.slow {
         Some(Reason::Slow)
-    } else if config.follow_parent && ended.parent.is_some_and(|parent| parent.sampled) {
+    } else if is_asked(config, ended.parent) {
         Some(Reason::Asked)
     } else {
-        (ended.trace.fraction() < config.share).then_some(Reason::Share)
+        is_of_share(config, ended.trace).then_some(Reason::Share)
     }
 }

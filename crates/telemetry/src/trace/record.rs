@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     Open, Split, Trace,
+    name::Name,
     parent::Traceparent,
     span::{Span, Step},
 };
@@ -12,6 +13,8 @@ use super::{
 pub(super) const SPANS_MAX: usize = 1024;
 /// Requests that a batch names at most.
 pub(super) const LINKS_MAX: usize = 64;
+/// Routes that a batch works for at most.
+pub(super) const ROUTES_MAX: usize = 16;
 /// Room that is there from the start: enough for most, and one allocation.
 const SPANS_FIRST: usize = 24;
 
@@ -25,6 +28,10 @@ pub(super) struct Record {
     pub(super) joined: Vec<(u16, Trace)>,
     /// Those that this one works for.
     pub(super) links: Vec<Traceparent>,
+    /// A trace that will be kept whatever happens: this one, or the first such that it works for.
+    pub(super) chosen: Option<Traceparent>,
+    /// The route that asks, or those that a batch works for.
+    pub(super) routes: Vec<Name>,
 }
 
 impl Record {
@@ -35,6 +42,8 @@ impl Record {
             innermost: Span::ROOT,
             joined: Vec::new(),
             links: Vec::new(),
+            chosen: None,
+            routes: Vec::new(),
         }
     }
 
@@ -95,6 +104,12 @@ impl Record {
     pub(super) fn link(&mut self, member: Traceparent) {
         if self.links.len() < LINKS_MAX {
             self.links.push(member);
+        }
+    }
+
+    pub(super) fn route(&mut self, route: Name) {
+        if self.routes.len() < ROUTES_MAX && !self.routes.contains(&route) {
+            self.routes.push(route);
         }
     }
 

@@ -194,13 +194,52 @@ fn the_callers_trace_goes_on() {
 }
 
 #[test]
+fn a_trace_that_is_kept_for_certain_is_known_from_its_beginning() {
+    let of = |share, sampled| {
+        let tracer = tracer(Config { share, ..config() });
+        let parent = Traceparent::parse(&format!(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{sampled}"
+        ));
+        tracer.request(parent, Instant::now())
+    };
+    assert_eq!(of(0.0, "00").chosen(), None);
+    assert!(of(1.0, "00").chosen().is_some_and(|chosen| chosen.sampled));
+    let asked = of(0.0, "01");
+    assert_eq!(asked.chosen().map(|chosen| chosen.trace), asked.id());
+    // A batch by itself is nobody's.
+    let batch = asked.batch();
+    assert_eq!(batch.chosen(), None);
+    batch.works_for(&of(0.0, "00"));
+    assert_eq!(batch.chosen(), None);
+    batch.works_for(&asked);
+    assert_eq!(batch.chosen(), asked.chosen());
+}
+
+#[test]
+fn a_batch_knows_the_routes_it_works_for() {
+    let tracer = tracer(config());
+    let batch = tracer.batch();
+    for route in ["/a", "/b", "/a"] {
+        let member = tracer.request(None, Instant::now());
+        member.route(route);
+        batch.works_for(&member);
+    }
+    let routes: Vec<_> = batch
+        .routes()
+        .into_iter()
+        .map(|route| tracer.text(route))
+        .collect();
+    assert_eq!(routes, ["/a".into(), "/b".into()]);
+}
+
+#[test]
 fn a_batch_is_seen_in_each_of_its_members() {
     let tracer = tracer(config());
     let members: Vec<Trace> = (0..3).map(|_| tracer.request(None, Instant::now())).collect();
     let batch = members[0].batch();
     let source = tracer.name("delays");
     for member in &members {
-        batch.works_for(member.traceparent());
+        batch.works_for(member);
         member.join(&batch, source, Instant::now());
     }
     let whole = batch.begin(Step::Batch {

@@ -102,9 +102,24 @@ impl Tracer {
         self.0.names.name(text)
     }
 
+    /// What the number stands for.
+    pub fn text(&self, name: Name) -> Arc<str> {
+        self.0.names.text(name)
+    }
+
     /// A request's trace, to be given back to [`Tracer::end`].
     pub fn request(&self, parent: Option<Traceparent>, began: Instant) -> Trace {
-        self.record(parent, began)
+        let trace = self.record(parent, began);
+        if let Some(recording) = &trace.0
+            && keep::is_chosen(&self.0.config, recording.trace, parent)
+        {
+            recording.record().chosen = Some(Traceparent {
+                trace: recording.trace,
+                span: recording.root,
+                sampled: true,
+            });
+        }
+        trace
     }
 
     /// A batch's trace: it is seen in those of the requests that join it.

@@ -100,7 +100,7 @@ fn tracer(registry: &Registry, sink: Sink) -> Tracer {
 pub(crate) fn request(tracer: &Tracer) {
     let trace = tracer.request(None, Instant::now());
     let batch = tracer.batch();
-    batch.works_for(trace.traceparent());
+    batch.works_for(&trace);
     let source = tracer.name("delays");
     let database = tracer.name("flights");
     trace.join(&batch, source, Instant::now());

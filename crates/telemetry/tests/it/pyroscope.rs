@@ -3,10 +3,13 @@
 use std::{io::Read as _, time::Duration};
 
 use telemetry::{
-    metric::Registry,
+    metric::{
+        Registry,
+        exposition::{Format, write},
+    },
     otlp::Headers,
     profile::{
-        Profiler,
+        Profiler, Window,
         pyroscope::{self, Config},
     },
     push::endpoint::{Authorities, Endpoint},
@@ -22,7 +25,11 @@ async fn windows_are_pushed_one_after_the_other() {
     let config = Config {
         endpoint: Endpoint::parse(&collector.url(), &Authorities::System).unwrap(),
         application: "sidequest{pod=\"a b\"}".to_owned(),
-        interval: Duration::from_millis(300),
+        window: Window {
+            age_min: Duration::from_millis(300),
+            cpu_min: Duration::from_millis(100),
+            age_max: Duration::from_secs(600),
+        },
         timeout: Duration::from_secs(5),
         headers: Headers::default(),
     };
@@ -66,4 +73,29 @@ async fn windows_are_pushed_one_after_the_other() {
         .unwrap();
     assert!(message.len() > 100);
     assert!(body.ends_with(b"\r\n--sidequest-profile--\r\n"));
+}
+
+/// The window of a process that does nothing goes on: telling it would be its only work.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_does_nothing_tells_nothing() {
+    let collector = Collector::start(&[Behaviour::Take]).await;
+    let config = Config {
+        endpoint: Endpoint::parse(&collector.url(), &Authorities::System).unwrap(),
+        application: "sidequest".to_owned(),
+        window: Window {
+            age_min: Duration::from_millis(10),
+            cpu_min: Duration::from_secs(60),
+            age_max: Duration::from_secs(600),
+        },
+        timeout: Duration::from_secs(5),
+        headers: Headers::default(),
+    };
+    let registry = Registry::new();
+    let pusher = pyroscope::pusher(config, Profiler::new(), &registry);
+    // Some fifty times as long as a window at least.
+    pusher.run(tokio::time::sleep(Duration::from_millis(500))).await;
+    let text = write(&registry, Format::Prometheus);
+    assert!(text.contains("sidequest_profiles_pushed_total 0\n"), "{text}");
+    assert!(text.contains("sidequest_profiles_failed_total 0\n"), "{text}");
 }

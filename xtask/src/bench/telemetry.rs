@@ -1,0 +1,382 @@
+//! `cargo xtask bench telemetry`: what the looking costs a busy server. Everything on against everything off, the two
+//! alternating within one run: a burst of distinct analyses, and single records.
+//!
+//! On: every trace is worth keeping and goes to a collector of OTLP, profiles to a Pyroscope, a line a request to
+//! /dev/null, and somebody scrapes each second. Off: no trace, no line, no scrape; counters cannot be turned off.
+//! The receivers are ours and take everything at once. Comments in statements are no part of it, see the guide.
+
+use std::{
+    fmt::Write as _,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+
+use super::{build, burst, busiest, free_address, machine, process, report, warm};
+use crate::workspace::{root, say};
+
+/// Everything on may cost so many times what everything off costs.
+const RATIO_MAX: f64 = 1.03;
+const SCRAPE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What to measure.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Options {
+    /// How often each has its turn.
+    #[arg(long, default_value_t = 9)]
+    rounds: usize,
+    /// Bursts of analyses in one turn: CPU time is counted in hundredths of a second.
+    #[arg(long, default_value_t = 8)]
+    bursts: usize,
+    /// Bursts of single records in one turn.
+    #[arg(long, default_value_t = 40)]
+    records: usize,
+    /// How many distinct objects at once.
+    #[arg(long, default_value_t = 500)]
+    objects: usize,
+    /// Where the databases are kept for the next run.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Measure this binary instead of building one.
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// Write no run into benchsuite/runs/.
+    #[arg(long)]
+    discard: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Looking {
+    On,
+    Off,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    Analyses,
+    Records,
+}
+
+/// One turn with one question.
+#[derive(Clone, Debug)]
+struct Turn {
+    round: usize,
+    looking: Looking,
+    question: Question,
+    requests: u32,
+    wall: Duration,
+    cpu: Duration,
+    postgres: Duration,
+}
+
+impl Turn {
+    fn us(&self, time: Duration) -> f64 {
+        time.as_secs_f64() * 1e6 / f64::from(self.requests.max(1))
+    }
+}
+
+/// Runs it.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    if options.rounds == 0 || options.bursts == 0 || options.records == 0 || options.objects == 0 {
+        bail!("measure: give at least one round, one burst of each kind and one object");
+    }
+    let binary = match &options.binary {
+        Some(binary) => binary.clone(),
+        None => build(true)?,
+    };
+    let burst_options = super::Options {
+        engine: "managed".to_owned(),
+        rounds: options.rounds,
+        objects: options.objects,
+        strategies: Vec::new(),
+        by: "usage.flights".to_owned(),
+        model: None,
+        data: options.data.clone(),
+        without_engine: true,
+        binary: None,
+        discard: true,
+    };
+    let data = super::data_directory(&burst_options)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let sink = Sink::start()?;
+    let turns = runtime.block_on(async {
+        let ids = busiest(&burst_options, &binary, &data).await?;
+        let mut turns = Vec::new();
+        for round in 1..=options.rounds {
+            let mut order = [Looking::Off, Looking::On];
+            if round % 2 == 0 {
+                order.reverse();
+            }
+            for looking in order {
+                let turn = InTurn {
+                    options,
+                    binary: &binary,
+                    data: &data,
+                    ids: &ids,
+                    sink: sink.address,
+                };
+                turns.extend(turn.measure(round, looking).await?);
+            }
+        }
+        anyhow::Ok(turns)
+    })?;
+    write(options, &turns, sink.taken.load(Ordering::Relaxed))
+}
+
+/// What a turn needs.
+struct InTurn<'a> {
+    options: &'a Options,
+    binary: &'a Path,
+    data: &'a Path,
+    ids: &'a [String],
+    sink: SocketAddr,
+}
+
+impl InTurn<'_> {
+    async fn measure(&self, round: usize, looking: Looking) -> anyhow::Result<Vec<Turn>> {
+        let (listen, admin) = (free_address()?, free_address()?);
+        let mut command = Command::new(self.binary);
+        command
+            .current_dir(root())
+            .arg("serve")
+            .arg("--data")
+            .arg(self.data);
+        command.args(["--engine", "managed", "--no-cache", "--in-flight-max", "10000"]);
+        command.args(["--listen", &listen.to_string(), "--admin", &admin.to_string()]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        match looking {
+            Looking::Off => command.args(["--no-traces", "--log-level", "off"]),
+            Looking::On => {
+                let sink = format!("http://{}", self.sink);
+                command.args(["--traces-share", "1", "--otlp", &sink, "--pyroscope", &sink]);
+                command.args(["--log-level", "info", "--log-format", "json"])
+            }
+        };
+        let server = process::Server::start(command, listen, admin).await?;
+        let scraper = (looking == Looking::On).then(|| Scraper::start(admin));
+        let mut turns = Vec::new();
+        for (question, bursts) in [
+            (Question::Analyses, self.options.bursts),
+            (Question::Records, self.options.records),
+        ] {
+            let path = |id: &String| match question {
+                Question::Analyses => format!("/api/v1/objects/{id}/analysis"),
+                Question::Records => format!("/api/v1/objects/{id}"),
+            };
+            let requests: Vec<(String, String)> = self.ids.iter().map(|id| (id.clone(), path(id))).collect();
+            // Statements are prepared and planned in the first ones.
+            for _ in 0..2 {
+                burst::run(server.address, &requests).await?;
+            }
+            let before = server.cpu()?;
+            let began = Instant::now();
+            for _ in 0..bursts {
+                burst::run(server.address, &requests).await?;
+            }
+            let wall = began.elapsed();
+            let spent = server.cpu()?.since(before);
+            let turn = Turn {
+                round,
+                looking,
+                question,
+                requests: u32::try_from(bursts * requests.len()).unwrap_or(u32::MAX),
+                wall,
+                cpu: spent.server,
+                postgres: spent.postgres,
+            };
+            say(format_args!(
+                "round {round} {looking:3?} {question:8?} {:7.1} µs of CPU a request, PostgreSQL {:6.1} µs, wall {:7.1} µs",
+                turn.us(turn.cpu),
+                turn.us(turn.postgres),
+                turn.us(wall)
+            ));
+            turns.push(turn);
+        }
+        drop(scraper);
+        server.stop().context("stop the server")?;
+        Ok(turns)
+    }
+}
+
+/// Takes whatever is sent to it, until we end.
+struct Sink {
+    address: SocketAddr,
+    taken: Arc<AtomicU64>,
+}
+
+impl Sink {
+    fn start() -> anyhow::Result<Sink> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).context("listen for what is sent")?;
+        let address = listener.local_addr().context("listen for what is sent")?;
+        let taken = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&taken);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let count = Arc::clone(&count);
+                // A client that leaves ends its own.
+                thread::spawn(move || take(stream, &count));
+            }
+        });
+        Ok(Sink { address, taken })
+    }
+}
+
+/// Reads requests with a length and answers that they are fine.
+fn take(mut stream: TcpStream, count: &AtomicU64) -> Option<()> {
+    let mut bytes = Vec::new();
+    let mut part = [0; 64 << 10];
+    loop {
+        let read = stream.read(&mut part).ok().filter(|read| *read > 0)?;
+        bytes.extend_from_slice(&part[..read]);
+        while let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+            let length: usize = length.and_then(|length| length.trim().parse().ok()).unwrap_or(0);
+            if bytes.len() < end + 4 + length {
+                break;
+            }
+            bytes.drain(..end + 4 + length);
+            count.fetch_add(1, Ordering::Relaxed);
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                .ok()?;
+        }
+    }
+}
+
+/// Reads /metrics each second, until it is dropped.
+struct Scraper {
+    done: Arc<AtomicBool>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Scraper {
+    fn start(admin: SocketAddr) -> Scraper {
+        let done = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&done);
+        let thread = thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                let scrape = || -> std::io::Result<()> {
+                    let mut stream = TcpStream::connect(admin)?;
+                    stream.write_all(
+                        b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+                    )?;
+                    stream.read_to_end(&mut Vec::new()).map(|_| ())
+                };
+                // One that fails is one the less.
+                let _ = scrape();
+                thread::park_timeout(SCRAPE_INTERVAL);
+            }
+        });
+        Scraper {
+            done,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Scraper {
+    fn drop(&mut self) {
+        self.done.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write(options: &Options, turns: &[Turn], taken: u64) -> anyhow::Result<()> {
+    let mut table = String::from(
+        "| question | CPU on | CPU off | CPU on ÷ off | wall on ÷ off | PostgreSQL on ÷ off |\n|---|---|---|---|---|---|\n",
+    );
+    let mut verdicts = String::new();
+    for (question, shown) in [
+        (Question::Analyses, "analyses, in bursts"),
+        (Question::Records, "`/objects/{id}`, in bursts"),
+    ] {
+        let of = |looking: Looking| -> Vec<&Turn> {
+            let is_one = |turn: &&Turn| turn.looking == looking && turn.question == question;
+            turns.iter().filter(is_one).collect()
+        };
+        let (on, off) = (of(Looking::On), of(Looking::Off));
+        let cpu = |turns: &[&Turn]| turns.iter().map(|turn| turn.us(turn.cpu)).collect::<Vec<f64>>();
+        let ratios = |part: fn(&Turn) -> Duration| -> Vec<f64> {
+            let pairs = on.iter().zip(&off);
+            pairs
+                .map(|(on, off)| part(on).as_secs_f64() / part(off).as_secs_f64())
+                .collect()
+        };
+        let (cpus, walls) = (ratios(|turn| turn.cpu), ratios(|turn| turn.wall));
+        let (of_cpu, ..) = warm::spread(cpus.clone());
+        let (of_wall, ..) = warm::spread(walls.clone());
+        let _ = writeln!(
+            table,
+            "| {shown} | {} µs | {} µs | {} | {} | {} |",
+            warm::text(cpu(&on), 1),
+            warm::text(cpu(&off), 1),
+            warm::text(cpus, 3),
+            warm::text(walls, 3),
+            warm::text(ratios(|turn| turn.postgres), 3),
+        );
+        let met = |ratio: f64| if ratio <= RATIO_MAX { "met" } else { "not met" };
+        let _ = writeln!(
+            verdicts,
+            "- {shown}: CPU {of_cpu:.3} (goal {RATIO_MAX}): {}; time {of_wall:.3}: {}.",
+            met(of_cpu),
+            met(of_wall)
+        );
+    }
+    say(format_args!(
+        "\n{table}\n{verdicts}\n{taken} batches of traces and profiles arrived"
+    ));
+    if options.discard {
+        return Ok(());
+    }
+    let mut raw = String::from("round,looking,question,requests,wall_ms,cpu_ms,postgres_cpu_ms\n");
+    for turn in turns {
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        let _ = writeln!(
+            raw,
+            "{},{:?},{:?},{},{:.3},{:.0},{:.0}",
+            turn.round,
+            turn.looking,
+            turn.question,
+            turn.requests,
+            ms(turn.wall),
+            ms(turn.cpu),
+            ms(turn.postgres)
+        );
+    }
+    let page = format!(
+        "# What looking costs a busy server\n\n\
+         Everything on against everything off, alternating, {rounds} rounds: bursts of {objects} distinct analyses of the \
+         demo and of as many single records over one h2c connection, nothing cached.\n\
+         On: all traces worth keeping (50 a second are kept) and sent by OTLP, profiles to Pyroscope's interface, a line of \
+         JSON a request to /dev/null, a scrape each second. {taken} batches arrived.\n\
+         Off: no traces, no log, no scrape.\n\
+         CPU time of the server a request, from /proc.\n\n{table}\nMedian (lowest–highest). Ratios are taken round by \
+         round.\n\n{verdicts}\n\
+         **Not equal:** client, receivers, server and databases share the machine's cores, so the receivers' work is in \
+         the wall time of what is on.\n\n\
+         | | |\n|---|---|\n| command | `cargo xtask {arguments}` |\n| machine | {machine} |\n| commit | {commit} |\n\
+         | rustc | {rustc} |\n\nRaw data: `raw.csv`.\n",
+        rounds = options.rounds,
+        objects = options.objects,
+        arguments = machine::arguments(),
+        machine = machine::machine().description,
+        commit = machine::line("git", &["describe", "--always", "--dirty"]),
+        rustc = machine::line("rustc", &["--version"]),
+    );
+    report::keep(&format!("{}-telemetry", machine::machine().slug), &page, &raw)
+}
