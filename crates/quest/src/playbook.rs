@@ -88,7 +88,9 @@ fn first_pass(quest: &mut Quest<'_>) -> Result<Vec<Experiment>, Error> {
         if !quest.may_begin(RAMP_UNTIL) && users > 2 {
             break;
         }
-        if quest.exceeds_rate(users) && users > 1 {
+        // So many more users ask at most so much more often.
+        let could = before.map_or(0.0, |last: Round| last.rate * 2.0);
+        if could > quest.config.bounds.rate_max {
             quest.tell(&format!(
                 "the ramp ends below {users} users: more could exceed --max-rate"
             ));
@@ -128,6 +130,7 @@ fn stories(quest: &Quest<'_>) -> Vec<Experiment> {
         id: format!("story-{name}"),
         purpose: Purpose::Story(name.to_owned()),
         drive: Drive::Burst(requests),
+        users: None,
         clients,
         streams,
         protocol,

@@ -38,6 +38,7 @@ pub fn page(report: &Report) -> String {
     }
     milliseconds(&mut out, verdict);
     steps(&mut out, verdict);
+    list(&mut out, "How clients ask", &report.stories);
     if let Some(finding) = verdict.findings.first() {
         list(&mut out, "Why", &finding.reasons);
         list(&mut out, "Doubts", &finding.doubts);

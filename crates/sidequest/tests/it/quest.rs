@@ -87,7 +87,7 @@ fn the_limit_of_nginx_is_named() {
         "--max-rate",
         "5000",
         "--budget",
-        "30s",
+        "60s",
         "--out",
         out,
         "--quiet",
@@ -96,6 +96,7 @@ fn the_limit_of_nginx_is_named() {
     let report = fs::read_to_string(directory.path().join("out/report.json")).expect("the report is there");
     let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
     assert_eq!(report["verdict"]["bottleneck"], "P1", "{said}");
+    assert_eq!(report["verdict"]["grade"], "proven", "{said}");
     assert!(said.contains("1000"), "the limit: {said}");
     assert!(said.contains("keepalive_requests"), "the setting: {said}");
 
