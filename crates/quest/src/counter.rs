@@ -56,7 +56,7 @@ pub(crate) fn run(quest: &mut Quest<'_>) -> Result<(), Error> {
         // What proves needs its control too: both get their share of what is left.
         let left = quest.left().saturating_sub(pair.change.settle() * rounds);
         let round = (left / (rounds * remaining))
-            .saturating_sub(quest.overhead)
+            .saturating_sub(quest.overhead())
             .min(quest.round_span.max(ROUND_USUAL));
         if round < ROUND_MIN {
             return Ok(());

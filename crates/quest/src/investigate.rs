@@ -73,8 +73,9 @@ pub(crate) struct Quest<'a> {
     /// Experiments that were run, with their users.
     pub(crate) done: Vec<(Experiment, Option<f64>)>,
     best_rate: f64,
-    /// What a round takes beside its span: connecting, the last answers, the sources' readings. The most that was seen.
-    pub(crate) overhead: Duration,
+    /// What rounds took beside their spans, all together: connecting, the last answers, the sources' readings.
+    overhead: Duration,
+    rounds: u32,
 }
 
 /// What a round has shown, in short.
@@ -180,6 +181,7 @@ pub fn investigate(
         done: Vec::new(),
         best_rate: 0.0,
         overhead: Duration::ZERO,
+        rounds: 0,
     };
     for state in quest.sources.states.clone() {
         quest.recording.push(Line::Source(state))?;
@@ -256,6 +258,11 @@ impl Quest<'_> {
     /// A target that was changed may have been restarted for it.
     pub(crate) fn wait_until_it_answers(&self) {
         preflight::wait_until_it_answers(self.config, self.interrupt);
+    }
+
+    /// What a round takes beside its span, usually.
+    pub(crate) fn overhead(&self) -> Duration {
+        self.overhead / self.rounds.max(1)
     }
 
     /// Tells the user.
@@ -361,7 +368,8 @@ impl Quest<'_> {
             self.interrupt,
         )?;
         if let Drive::Closed(span) = experiment.drive {
-            self.overhead = self.overhead.max(began.elapsed().saturating_sub(span));
+            self.overhead += began.elapsed().saturating_sub(span);
+            self.rounds += 1;
         }
         for watcher in &mut self.sources.watchers {
             if watcher.name.starts_with("postgres") {

@@ -25,7 +25,12 @@ fn a_larger_pool_is_better_and_a_smaller_one_is_worse() {
     let (before, after) = (evidence(Some(3)), evidence(None));
     let fixed = compare(&before, &after);
     assert_eq!(fixed.outcome, Outcome::Better, "{}", fixed.sentence);
-    assert_eq!(fixed.before.bottleneck, Some(Bottleneck::D1), "{}", fixed.sentence);
+    assert_eq!(
+        fixed.before.bottleneck,
+        Some(Bottleneck::D1),
+        "{}",
+        fixed.sentence
+    );
     assert_ne!(fixed.after.bottleneck, Some(Bottleneck::D1), "{}", fixed.sentence);
     assert!(fixed.sentence.starts_with("It is better."), "{}", fixed.sentence);
 

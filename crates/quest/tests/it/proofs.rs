@@ -118,9 +118,16 @@ fn a_pool_of_three_is_proven_by_a_delay_before_its_database() {
     });
     let found = quest(&config).expect("a verdict");
     check_proven(&found.verdict, Bottleneck::D1);
-    let delayed = found.evidence.counters.iter().any(|counter| counter.id == "D1-delay");
+    let delayed = found
+        .evidence
+        .counters
+        .iter()
+        .any(|counter| counter.id == "D1-delay");
     assert!(delayed, "by the delay");
-    assert!(std::net::TcpStream::connect(listen).is_err(), "the probe has ended");
+    assert!(
+        std::net::TcpStream::connect(listen).is_err(),
+        "the probe has ended"
+    );
 }
 
 #[test]
