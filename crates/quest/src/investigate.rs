@@ -40,6 +40,9 @@ const FOREIGN_MAX: f64 = 0.10;
 /// And one in which the machine was not there for so long.
 const STEAL_MAX: f64 = 0.02;
 
+/// After so many rounds in a row that were repeated in vain, none is: what disturbs them is there to stay.
+const IN_VAIN_MAX: u32 = 3;
+
 /// So many bursts would take the whole budget: what fails beyond a number of requests is not found with fewer.
 const BURSTS: u32 = 12;
 
@@ -73,6 +76,8 @@ pub(crate) struct Quest<'a> {
     /// Experiments that were run, with their users.
     pub(crate) done: Vec<(Experiment, Option<f64>)>,
     best_rate: f64,
+    /// Rounds in a row that were disturbed the second time too.
+    in_vain: u32,
     /// What rounds took beside their spans, all together: connecting, the last answers, the sources' readings.
     overhead: Duration,
     rounds: u32,
@@ -180,6 +185,7 @@ pub fn investigate(
         notes: BTreeMap::new(),
         done: Vec::new(),
         best_rate: 0.0,
+        in_vain: 0,
         overhead: Duration::ZERO,
         rounds: 0,
     };
@@ -348,10 +354,19 @@ impl Quest<'_> {
         let disturbed = self.disturbed(&outcomes);
         if let Some(why) = disturbed
             && self.left() > self.round_span * 3
+            && self.in_vain < IN_VAIN_MAX
         {
             // Kept, and not believed; the second try counts whatever happens beside it.
             self.record(experiment, number + 1_000, &outcomes, Some(why))?;
             let again = self.measure(experiment, scenario)?;
+            if self.disturbed(&again).is_some() {
+                self.in_vain += 1;
+                if self.in_vain == IN_VAIN_MAX {
+                    self.tell("the machine is never quiet: from now on rounds are taken as they are");
+                }
+            } else {
+                self.in_vain = 0;
+            }
             return self.keep(experiment, number, &again);
         }
         self.keep(experiment, number, &outcomes)

@@ -221,7 +221,7 @@ fn stories(experiments: &[Done]) -> Vec<String> {
 
 fn purpose(purpose: &Purpose) -> String {
     match purpose {
-        Purpose::Preflight => "preflight".to_owned(),
+        Purpose::Preflight => "warming up".to_owned(),
         Purpose::Noise => "noise floor".to_owned(),
         Purpose::Baseline => "baseline".to_owned(),
         Purpose::Story(name) => match name.as_str() {
