@@ -137,7 +137,7 @@ fn a_hook_that_fails_is_undone_and_proves_nothing() {
         ..Rig::healthy()
     });
     let out = Directory::new();
-    let mut config = config(&serving.url(), &out, 20);
+    let mut config = config(&serving.url(), &out, 26);
     config.sources.metrics.push(format!("{}metrics", serving.url()));
     let file = serving.pool_file.display();
     config.hooks.push(Hook {
