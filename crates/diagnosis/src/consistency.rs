@@ -1,7 +1,7 @@
 //! Whether the instruments agree with each other. A failure is told, and lowers the grade.
 
 use crate::{
-    attribution::part::{Part, active, sampled_ms, side_ms},
+    attribution::part::{Part, active, is_cut, sampled_ms, side_ms},
     interval::mean,
     law::little_error,
     scene::Scene,
@@ -87,6 +87,9 @@ fn database_side(scene: &Scene<'_>) -> Option<Check> {
 }
 
 fn sampler(scene: &Scene<'_>) -> Option<Check> {
+    if is_cut(&scene.view, scene.high) {
+        return None;
+    }
     let by_statements = (!scene.statements(scene.high).is_empty())
         .then(|| side_ms(&scene.view, scene.high))
         .flatten()?;

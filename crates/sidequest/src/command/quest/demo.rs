@@ -259,7 +259,7 @@ fn allow_hypothetical_indexes(postgres: &[String]) {
         if let Ok(location) = Location::parse(url)
             && let Ok(mut session) = Session::open(&location)
         {
-            let _ = session.query("CREATE EXTENSION IF NOT EXISTS hypopg");
+            let _ = session.query("BEGIN READ WRITE; CREATE EXTENSION IF NOT EXISTS hypopg; COMMIT");
         }
     }
 }
