@@ -270,9 +270,9 @@ fn pair(quest: &Quest<'_>, counter: &CounterExperiment) -> Option<Pair> {
 
 /// The user's commands that change just this.
 fn hook(quest: &Quest<'_>, factor: &Factor) -> Option<Hook> {
-    let hooks = quest.config.hooks.iter();
+    let mut hooks = quest.config.hooks.iter();
     hooks
-        .filter(|hook| match (&hook.change, factor) {
+        .find(|hook| match (&hook.change, factor) {
             (
                 hook::Change::Setting { name, times },
                 Factor::Reconfigure {
@@ -284,7 +284,6 @@ fn hook(quest: &Quest<'_>, factor: &Factor) -> Option<Hook> {
             _ => false,
         })
         .cloned()
-        .next()
 }
 
 /// The same request with its first value only.

@@ -491,13 +491,11 @@ impl Quest<'_> {
                         .map_err(State::Absent)?;
                     traces::slowest(&mut fetcher, &path)
                 });
-            match found {
-                Ok(trace) => self.recording.push(Line::Trace(trace))?,
-                Err(state) => {
-                    self.recording
-                        .push(Line::Source(watch::told(Source::Traces, "", &state, url)))?
-                }
-            }
+            let line = match found {
+                Ok(trace) => Line::Trace(trace),
+                Err(state) => Line::Source(watch::told(Source::Traces, "", &state, url)),
+            };
+            self.recording.push(line)?;
         }
         Ok(())
     }

@@ -180,8 +180,9 @@ fn steps(out: &mut String, verdict: &Verdict) {
             .map_or_else(|| "-".to_owned(), |p99| format!("{p99:.2}"));
         let _ = writeln!(
             out,
-            "  {:>5.0} {:>11.0} {:>10.2} {:>10} {:>7.1} %",
+            "  {:>5.0} {:>11.*} {:>10.2} {:>10} {:>7.1} %",
             step.users,
+            if step.rate.mid < 10.0 { 2 } else { 0 },
             step.rate.mid,
             step.latency_ms.mid,
             p99,

@@ -353,7 +353,7 @@ fn uncommented(sql: &str) -> String {
     let without = |line: &str| {
         let comment = line
             .match_indices("--")
-            .find(|(at, _)| line[..*at].matches('\'').count() % 2 == 0);
+            .find(|(at, _)| line[..*at].matches('\'').count().is_multiple_of(2));
         comment.map_or(line.len(), |(at, _)| at)
     };
     let lines: Vec<&str> = sql.lines().map(|line| &line[..without(line)]).collect();
