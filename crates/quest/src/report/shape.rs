@@ -93,7 +93,7 @@ pub(super) fn waterfall(trace: &Trace) -> String {
             out,
             "<g><title>{}</title><text x=\"{:.1}\" y=\"{:.1}\">{}</text>\
              <rect class=\"bar\" x=\"{from:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"14\"/>\
-             <text class=\"soft\" x=\"{:.1}\" y=\"{1:.1}\">{took:.2} ms</text></g>",
+             <text class=\"soft\" x=\"{:.1}\" y=\"{2:.1}\">{took:.2} ms</text></g>",
             escaped(note),
             4.0 + f64::from(depth) * 8.0,
             top + 12.0,
