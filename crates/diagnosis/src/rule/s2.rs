@@ -71,7 +71,7 @@ pub(super) fn hot_thread(scene: &Scene<'_>) -> Answer {
 const ONE_CORE: f64 = 0.85;
 const ONE_CORE_MAX: f64 = 1.15;
 /// A machine that is busy for more of the time has no core free.
-const FULL: f64 = 0.92;
+const FULL: f64 = 0.88;
 
 /// All users share one connection, and the server uses one core for it though it has more: whoever serves a
 /// connection is one at a time, whichever threads take turns at it.

@@ -26,7 +26,7 @@ use crate::{
 
 /// Investigates, or judges again; and tells.
 pub(crate) fn run(quest: Quest) -> Result<Exit, Failure> {
-    let wish = quest.demo.then(|| demo::Wish {
+    let wish = quest.demo.then_some(demo::Wish {
         is_as_posted: quest.as_posted,
         strategy: quest.strategy,
     });
