@@ -50,7 +50,7 @@ fn little(scene: &Scene<'_>) -> Vec<Check> {
         }
         let (rate, latency) = (view.rate(step)?, view.latency(step)?);
         // Those that the edges of a round cut are counted or not, by chance.
-        let edge = 0.5 * users / view.answers(step).unwrap_or(f64::INFINITY).max(1.0);
+        let edge = users / view.answers(step).unwrap_or(f64::INFINITY).max(1.0);
         let error = by_round(view, step, users).unwrap_or_else(|| little_error(users, rate, latency));
         Some(check(
             "little",

@@ -258,7 +258,13 @@ fn pair(quest: &Quest<'_>, counter: &CounterExperiment) -> Option<Pair> {
         Measure::Rate => counter.predicted.high,
         Measure::Latency | Measure::ErrorShare | Measure::Signal { .. } => 1.0,
     };
-    let is_slow = quest.best_rate() * times <= quest.config.bounds.rate_max;
+    let is_slow = match base.drive {
+        // A burst is as large as a second may be.
+        Drive::Burst(_) => true,
+        Drive::Closed(_) | Drive::Rate(..) => {
+            quest.best_rate() * times <= quest.config.bounds.rate_max * 1.05
+        }
+    };
     (is_within(&before) && is_within(&after) && is_slow).then_some(Pair {
         before,
         after,

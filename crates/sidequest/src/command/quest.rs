@@ -26,6 +26,12 @@ use crate::{
 
 /// Investigates, or judges again; and tells.
 pub(crate) fn run(quest: Quest) -> Result<Exit, Failure> {
+    // A parser that knows that the demo excludes a URL forgets that these need the demo.
+    if !quest.demo && (quest.as_posted || quest.strategy.is_some()) {
+        return Err(Exit::Usage
+            .because(anyhow!("find the demo: --as-posted and --strategy are of --demo"))
+            .hint("a target of yours is investigated as it is"));
+    }
     let wish = quest.demo.then_some(demo::Wish {
         is_as_posted: quest.as_posted,
         strategy: quest.strategy,

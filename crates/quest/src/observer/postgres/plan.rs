@@ -114,9 +114,6 @@ fn explain_open(session: &mut Session, version: &Version, query_id: &str, sql: &
         ..Plan::default()
     };
     walk(&root, 0, &mut plan.steps);
-    if plan.steps.iter().any(|step| step.kind == "Unique") {
-        plan.rewrite = try_rewrite(session, version, sql)?;
-    }
     let has_hypopg = session
         .query(&format!(
             "SELECT {MARK} 1 FROM pg_extension WHERE extname = 'hypopg'"
@@ -125,12 +122,16 @@ fn explain_open(session: &mut Session, version: &Version, query_id: &str, sql: &
         == 1;
     if !has_hypopg {
         plan.untried = Some("hypopg is not installed in this database: CREATE EXTENSION hypopg".to_owned());
-        return Ok(plan);
+    } else {
+        for index in candidates(&plan.steps) {
+            plan.trials.push(try_index(session, &ask, &index)?);
+        }
     }
-    for index in candidates(&plan.steps) {
-        plan.trials.push(try_index(session, &ask, &index)?);
+    // Last, for it prepares another statement under the same name.
+    if plan.steps.iter().any(|step| step.kind == "Unique") {
+        plan.rewrite = try_rewrite(session, version, sql)?;
     }
-    if plan.trials.is_empty() {
+    if has_hypopg && plan.trials.is_empty() {
         plan.untried =
             Some("its plan scans no table by a condition or an order that an index could serve".to_owned());
     }
