@@ -120,12 +120,12 @@ fn explain_open(session: &mut Session, version: &Version, query_id: &str, sql: &
         ))?
         .len()
         == 1;
-    if !has_hypopg {
-        plan.untried = Some("hypopg is not installed in this database: CREATE EXTENSION hypopg".to_owned());
-    } else {
+    if has_hypopg {
         for index in candidates(&plan.steps) {
             plan.trials.push(try_index(session, &ask, &index)?);
         }
+    } else {
+        plan.untried = Some("hypopg is not installed in this database: CREATE EXTENSION hypopg".to_owned());
     }
     // Last, for it prepares another statement under the same name.
     if plan.steps.iter().any(|step| step.kind == "Unique") {
