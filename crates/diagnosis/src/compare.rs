@@ -176,10 +176,19 @@ fn sentence(before: &Verdict, after: &Verdict, differences: &[Difference], outco
             .find(|difference| difference.measure == measure)
     };
     let numbers = match (last("latency_ms"), last("rate")) {
-        (Some(latency), Some(rate)) => format!(
-            " With {} users, latency went from {:.1} to {:.1} ms and throughput from {:.0} to {:.0} a second.",
-            latency.users, latency.before, latency.after, rate.before, rate.after
-        ),
+        (Some(latency), Some(rate)) => {
+            let digits = |rate: f64| if rate < 10.0 { 2 } else { 0 };
+            format!(
+                " With {} users, latency went from {:.1} to {:.1} ms and throughput from {:.*} to {:.*} a second.",
+                latency.users,
+                latency.before,
+                latency.after,
+                digits(rate.before),
+                rate.before,
+                digits(rate.after),
+                rate.after
+            )
+        }
         _ => String::new(),
     };
     let opening = match outcome {

@@ -341,7 +341,8 @@ fn rank(findings: &mut [Finding]) {
     // Among equals the rule that names the fault more exactly comes first.
     let score = |finding: &Finding| {
         let exactness = match rule::of(finding.bottleneck).map(|rule| rule.rank) {
-            Some(Rank::Exact) => 1.5,
+            // What holders of the pool do is named before the pool.
+            Some(Rank::Exact) => 2.0,
             Some(Rank::Specific) => 1.15,
             Some(Rank::Void | Rank::Cliff | Rank::Ordinary | Rank::Symptom) | None => 1.0,
         };

@@ -15,6 +15,7 @@ use crate::{
     experiment::{Experiment, Round},
     observation::Observation,
     source::SourceState,
+    trace::Trace,
 };
 
 /// The version of the file that is written and read here.
@@ -38,6 +39,8 @@ pub struct Evidence {
     pub counters: Vec<CounterExperiment>,
     /// What was seen.
     pub observations: Vec<Observation>,
+    /// Slow requests, as the target tells them.
+    pub traces: Vec<Trace>,
     /// Whether the file ended in the middle of a line, or without all its lines.
     pub is_cut: bool,
 }
@@ -79,6 +82,8 @@ pub enum Line {
     Counter(CounterExperiment),
     /// What was seen.
     Observation(Observation),
+    /// How a slow request went.
+    Trace(Trace),
 }
 
 impl Evidence {
@@ -94,6 +99,7 @@ impl Evidence {
             rounds: Vec::new(),
             counters: Vec::new(),
             observations: Vec::new(),
+            traces: Vec::new(),
             is_cut: false,
         }
     }
@@ -107,6 +113,7 @@ impl Evidence {
             Line::Round(round) => self.rounds.push(round),
             Line::Counter(counter) => self.counters.push(counter),
             Line::Observation(observation) => self.observations.push(observation),
+            Line::Trace(trace) => self.traces.push(trace),
         }
     }
 
@@ -118,6 +125,7 @@ impl Evidence {
             .chain(self.counters.iter().cloned().map(Line::Counter))
             .chain(self.rounds.iter().cloned().map(Line::Round))
             .chain(self.observations.iter().cloned().map(Line::Observation))
+            .chain(self.traces.iter().cloned().map(Line::Trace))
     }
 }
 

@@ -24,6 +24,7 @@ pub mod baseline;
 pub mod case;
 pub mod compare;
 pub mod reference;
+pub mod trace;
 
 mod consistency;
 mod diagnose;

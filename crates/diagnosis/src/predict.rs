@@ -119,6 +119,8 @@ fn limit(view: &View<'_>, resource: &resource::Resource, base_ms: f64) -> Option
     } else {
         resource.basis
     };
+    // A whole number would say nothing of a target that answers twice a second.
+    let digits = if rate.mid < 10.0 { 1 } else { 0 };
     Some(Limit {
         resource: resource.name.clone(),
         bottleneck: resource.bottleneck,
@@ -129,7 +131,7 @@ fn limit(view: &View<'_>, resource: &resource::Resource, base_ms: f64) -> Option
         basis,
         is_demand_rising: last > first * 1.2,
         words: format!(
-            "{}: about {:.0} answers a second ({:.0} to {:.0}), from {users:.0} users on",
+            "{}: about {:.digits$} answers a second ({:.digits$} to {:.digits$}), from {users:.0} users on",
             resource.name, rate.mid, rate.low, rate.high
         ),
     })

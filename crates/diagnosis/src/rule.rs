@@ -220,13 +220,25 @@ pub(crate) fn longer(hold_ms: f64, added_ms: f64) -> Interval {
     between((ratio - 0.08).max(0.0), ratio, (ratio + 0.06).min(0.98))
 }
 
-/// A control that only needs the client: more connections do not move what is limited behind them.
+/// A control that only needs the client: more connections do not move what is limited behind them. Where each user
+/// has a connection of its own there are no more connections without more users, so those are changed.
 pub(crate) fn more_connections(
     scene: &Scene<'_>,
     id: &'static str,
     bottleneck: Bottleneck,
 ) -> CounterExperiment {
-    let from = scene.load().and_then(|load| load.connections).unwrap_or(1).max(1);
+    let load = scene.load();
+    let is_own = load.is_some_and(|load| {
+        load.connections.is_none()
+            && load
+                .protocol
+                .as_deref()
+                .is_some_and(|protocol| protocol != "HTTP/2")
+    });
+    if is_own {
+        return more_users(scene, &id.replace("-connections", "-users"), bottleneck);
+    }
+    let from = load.and_then(|load| load.connections).unwrap_or(1).max(1);
     CounterExperiment {
         id: id.to_owned(),
         bottleneck,
@@ -245,24 +257,42 @@ pub(crate) fn more_connections(
     }
 }
 
-/// A control that only needs the client: more users wait longer for the same limit.
-pub(crate) fn more_users(scene: &Scene<'_>, id: &'static str, bottleneck: Bottleneck) -> CounterExperiment {
+/// A control that only needs the client: more users wait longer for the same limit. Where no more are allowed, fewer
+/// wait less for it.
+pub(crate) fn more_users(scene: &Scene<'_>, id: &str, bottleneck: Bottleneck) -> CounterExperiment {
     let users = scene.view.users(scene.high).unwrap_or(1.0);
     let from = users.round().clamp(1.0, f64::from(u32::MAX / 2)) as u32;
+    let most = scene
+        .view
+        .evidence
+        .head
+        .settings
+        .get("concurrency_max")
+        .and_then(|most| most.parse::<u32>().ok())
+        .unwrap_or(u32::MAX);
+    let more = from + from.div_ceil(2);
+    let (to, words) = if more <= most || from < 3 {
+        (
+            more,
+            "Half as many users again: the limit is reached already, so throughput stays.",
+        )
+    } else {
+        (
+            from - from.div_ceil(3),
+            "A third of the users less: they reach the limit as well, so throughput stays.",
+        )
+    };
     CounterExperiment {
         id: id.to_owned(),
         bottleneck,
         role: Role::Control,
         class: Class::Client,
-        factor: Factor::Users {
-            from,
-            to: from + from.div_ceil(2),
-        },
+        factor: Factor::Users { from, to },
         base: scene.high.to_owned(),
         measure: Measure::Rate,
         predicted: NOTHING,
         negative: None,
-        words: "Half as many users again: the limit is reached already, so throughput stays.".to_owned(),
+        words: words.to_owned(),
     }
 }
 

@@ -77,6 +77,7 @@ signals! {
     ClientLatencyMs "client.latency_ms" Client PerRequest "mean latency of good answers, from the wish to send to the last byte";
     ClientP50Ms "client.p50_ms" Client PerRequest "median latency";
     ClientP99Ms "client.p99_ms" Client PerRequest "99th percentile of latency";
+    ClientLatencyClass "client.latency_class" Client Count "good answers of one class of latency, by its upper end in milliseconds";
     ClientQueuedMs "client.queued_ms" Client PerRequest "waiting for a free connection";
     ClientConnectMs "client.connect_ms" Client PerRequest "name and TCP connection, spread over all requests";
     ClientTlsMs "client.tls_ms" Client PerRequest "TLS handshake, spread over all requests";

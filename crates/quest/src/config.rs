@@ -4,7 +4,11 @@ use std::{path::PathBuf, time::Duration};
 
 use load::scenario::Scenario;
 
-use crate::observer::postgres::Location;
+use crate::{
+    hook::{Hook, Undo},
+    observer::postgres::Location,
+    probe,
+};
 
 /// What a quest is to do.
 #[derive(Clone, Debug)]
@@ -15,8 +19,17 @@ pub struct Config {
     pub url: String,
     /// How it is sent: connections and streams are the experiments' own.
     pub load: load::config::Config,
+    /// Connections that all users share, as those of a browser share six; each has its own without it, or all one of
+    /// HTTP/2.
+    pub connections: Option<u32>,
     /// Where more is read.
     pub sources: Sources,
+    /// What the user lets us change for a while.
+    pub hooks: Vec<Hook>,
+    /// What of it is changed now.
+    pub undo: Undo,
+    /// Proxies of ours in the path to parties, which the target was pointed at.
+    pub probes: Vec<probe::Place>,
     /// What must never be exceeded.
     pub bounds: Bounds,
     /// Where evidence and report are written.
@@ -34,6 +47,8 @@ pub struct Config {
 pub struct Sources {
     /// Pages of metrics.
     pub metrics: Vec<String>,
+    /// Where it keeps its traces: our list, or Jaeger's.
+    pub traces: Vec<String>,
     /// Databases.
     pub postgres: Vec<Location>,
     /// Pids or names of processes.

@@ -1,24 +1,33 @@
 //! Counter-experiments: what the diagnosis proposes, run in pairs, each prediction written down before its result.
 //!
-//! Those that need the client or a database connection only; others stay proposals, and the report lists them.
+//! Those that need the client only, one of the user's hooks, or a probe that the target goes through; others stay
+//! proposals, and the report lists them.
+
+mod change;
 
 use std::time::Duration;
 
 use diagnosis::{
-    counter::{Class, CounterExperiment, Factor, judge::PAIRS_MIN},
+    bottleneck::Bottleneck,
+    counter::{CounterExperiment, Factor, Measure, Role, judge::PAIRS_MIN},
     evidence::Line,
     experiment::{Arm, Purpose},
 };
 use load::{config::Protocol, scenario::Scenario};
 
+use self::change::Change;
 use crate::{
     error::Error,
     experiment::{Drive, Experiment},
+    hook::{self, Hook},
     investigate::Quest,
 };
 
 /// A pair of rounds is never shorter than this.
-const ROUND_MIN: Duration = Duration::from_millis(500);
+const ROUND_MIN: Duration = Duration::from_millis(400);
+
+/// And has no need to be longer than this, unless the target is slow.
+const ROUND_USUAL: Duration = Duration::from_millis(1_500);
 
 /// Counter-experiments of one quest at most.
 const COUNTERS_MAX: usize = 6;
@@ -29,20 +38,26 @@ struct Pair {
     after: Experiment,
     scenario_before: Scenario,
     scenario_after: Scenario,
+    change: Change,
 }
 
 /// Runs what is proposed, as long as there is time, judging again after each.
 pub(crate) fn run(quest: &mut Quest<'_>) -> Result<(), Error> {
     for _ in 0..COUNTERS_MAX {
-        let proposed = diagnosis::propose(&quest.recording.evidence);
-        let next = proposed
-            .into_iter()
-            .find_map(|counter| Some((pair(quest, &counter)?, counter)));
-        let Some((pair, counter)) = next else {
+        let Some(Next {
+            pair,
+            counter,
+            remaining,
+        }) = next(quest)
+        else {
             return Ok(());
         };
         let rounds = u32::try_from(PAIRS_MIN).unwrap_or(u32::MAX) * 2;
-        let round = (quest.left() / rounds).min(quest.round_span);
+        // What proves needs its control too: both get their share of what is left.
+        let left = quest.left().saturating_sub(pair.change.settle() * rounds);
+        let round = (left / (rounds * remaining))
+            .saturating_sub(quest.overhead())
+            .min(quest.round_span.max(ROUND_USUAL));
         if round < ROUND_MIN {
             return Ok(());
         }
@@ -50,13 +65,68 @@ pub(crate) fn run(quest: &mut Quest<'_>) -> Result<(), Error> {
         quest.recording.push(Line::Counter(counter))?;
         for number in 1..=rounds / 2 {
             let before = quest.round_of(&pair.before.within(round), number, &pair.scenario_before)?;
+            let applied = match pair.change.apply(quest) {
+                Ok(applied) => applied,
+                Err(reason) => {
+                    quest.tell(&format!("{} is given up: the hook {reason}", pair.before.id));
+                    break;
+                }
+            };
             let after = quest.round_of(&pair.after.within(round), number, &pair.scenario_after)?;
+            if let Err(reason) = applied.end(quest) {
+                // Whatever is measured now is of a target that nobody knows.
+                quest.tell(&format!(
+                    "NOT CHANGED BACK: the hook {reason}; nothing more is measured"
+                ));
+                return Ok(());
+            }
             if before.is_stopped && after.is_stopped {
                 break;
             }
         }
     }
     Ok(())
+}
+
+/// What is run next.
+struct Next {
+    pair: Pair,
+    counter: CounterExperiment,
+    /// How many there are of its hypothesis, with it.
+    remaining: u32,
+}
+
+/// Of the first hypothesis that can be proved here. A control alone proves nothing.
+fn next(quest: &Quest<'_>) -> Option<Next> {
+    let evidence = &quest.recording.evidence;
+    let proposed = diagnosis::propose(evidence);
+    let mut hypotheses: Vec<Bottleneck> = Vec::new();
+    for counter in &proposed {
+        if !hypotheses.contains(&counter.bottleneck) {
+            hypotheses.push(counter.bottleneck);
+        }
+    }
+    hypotheses.into_iter().find_map(|hypothesis| {
+        let mut able: Vec<(Pair, CounterExperiment)> = proposed
+            .iter()
+            .filter(|counter| counter.bottleneck == hypothesis)
+            .filter_map(|counter| Some((pair(quest, counter)?, counter.clone())))
+            .collect();
+        let is_direct =
+            |counter: &CounterExperiment| counter.bottleneck == hypothesis && counter.role == Role::Direct;
+        let can_prove =
+            able.iter().any(|(_, counter)| is_direct(counter)) || evidence.counters.iter().any(is_direct);
+        if !can_prove || able.is_empty() {
+            return None;
+        }
+        let remaining = u32::try_from(able.len()).unwrap_or(u32::MAX);
+        let (pair, counter) = able.swap_remove(0);
+        Some(Next {
+            pair,
+            counter,
+            remaining,
+        })
+    })
 }
 
 impl Experiment {
@@ -76,10 +146,6 @@ impl Experiment {
 
 /// Both arms, if we can make them within our bounds.
 fn pair(quest: &Quest<'_>, counter: &CounterExperiment) -> Option<Pair> {
-    match counter.class {
-        Class::Client | Class::DatabaseConnection => {}
-        Class::Probe | Class::Reconfigure => return None,
-    }
     let (base, users) = quest.done.iter().find(|(known, _)| known.id == counter.base)?;
     let arm = |arm: Arm| Experiment {
         id: format!(
@@ -100,6 +166,7 @@ fn pair(quest: &Quest<'_>, counter: &CounterExperiment) -> Option<Pair> {
     let scenario = &quest.config.scenario;
     let (mut scenario_before, scenario_after) = (scenario.clone(), scenario.clone());
     let most = quest.config.bounds.concurrency_max;
+    let mut change = Change::Client;
     match &counter.factor {
         Factor::Connections { to, .. } => {
             after.clients = *to;
@@ -109,6 +176,9 @@ fn pair(quest: &Quest<'_>, counter: &CounterExperiment) -> Option<Pair> {
                 (Protocol::Http2, None) => {}
                 // One request at a time: only where many wait for few connections can there be more of them.
                 (Protocol::Http1 | Protocol::Auto, _) if matches!(base.drive, Drive::Burst(_)) => {}
+                (Protocol::Http1 | Protocol::Auto, Some(users)) if base.waiting().is_some() => {
+                    after.clients = (*to).min(*users as u32);
+                }
                 (Protocol::Http1 | Protocol::Auto, _) => return None,
             }
         }
@@ -149,11 +219,26 @@ fn pair(quest: &Quest<'_>, counter: &CounterExperiment) -> Option<Pair> {
         }
         Factor::Users { to, .. } => match base.protocol {
             Protocol::Http2 => after.streams = to.div_ceil(base.clients).max(1),
+            Protocol::Http1 | Protocol::Auto if base.users.is_some() => {
+                after.users = Some(*to);
+                after.clients = after.clients.min(*to);
+            }
             Protocol::Http1 | Protocol::Auto => after.clients = *to,
         },
         Factor::DistinctIds => scenario_before = one_id(quest)?,
         Factor::OneId => return None,
-        // These need what we do not have: other processes, other hosts, other bodies, the user's hooks.
+        Factor::Reconfigure { .. } | Factor::LeaveOut { .. } => {
+            change = Change::Hook(hook(quest, &counter.factor)?);
+        }
+        Factor::Delay { path, ms } => {
+            // Whoever does not go through it would not be changed by it.
+            quest.probe(path).filter(|probe| probe.is_used())?;
+            change = Change::Delay {
+                path: path.clone(),
+                added: Duration::from_secs_f64(ms.max(0.0) / 1e3),
+            };
+        }
+        // These need what we do not have: other processes, other hosts, other bodies.
         Factor::KeepAlive
         | Factor::SmallerBody { .. }
         | Factor::Generators { .. }
@@ -164,25 +249,47 @@ fn pair(quest: &Quest<'_>, counter: &CounterExperiment) -> Option<Pair> {
         | Factor::SynchronousCommitOff
         | Factor::Checkpoint
         | Factor::BlockerEnds
-        | Factor::Explain { .. }
-        | Factor::Delay { .. }
-        | Factor::Reconfigure { .. }
-        | Factor::LeaveOut { .. } => return None,
+        | Factor::Explain { .. } => return None,
     }
-    let in_flight = |experiment: &Experiment| experiment.clients.saturating_mul(experiment.streams);
     let is_within = |experiment: &Experiment| {
-        in_flight(experiment) <= most && experiment.clients > 0 && experiment.streams > 0
+        experiment.in_flight_max() <= most && experiment.clients > 0 && experiment.streams > 0
     };
-    let is_fast = |experiment: &Experiment| match experiment.drive {
-        Drive::Closed(_) => quest.exceeds_rate(in_flight(experiment)),
-        Drive::Rate(..) | Drive::Burst(_) => false,
+    let times = match &counter.measure {
+        Measure::Rate => counter.predicted.high,
+        Measure::Latency | Measure::ErrorShare | Measure::Signal { .. } => 1.0,
     };
-    (is_within(&before) && is_within(&after) && !is_fast(&before) && !is_fast(&after)).then_some(Pair {
+    let is_slow = match base.drive {
+        // A burst is as large as a second may be.
+        Drive::Burst(_) => true,
+        Drive::Closed(_) | Drive::Rate(..) => {
+            quest.best_rate() * times <= quest.config.bounds.rate_max * 1.05
+        }
+    };
+    (is_within(&before) && is_within(&after) && is_slow).then_some(Pair {
         before,
         after,
         scenario_before,
         scenario_after,
+        change,
     })
+}
+
+/// The user's commands that change just this.
+fn hook(quest: &Quest<'_>, factor: &Factor) -> Option<Hook> {
+    let mut hooks = quest.config.hooks.iter();
+    hooks
+        .find(|hook| match (&hook.change, factor) {
+            (
+                hook::Change::Setting { name, times },
+                Factor::Reconfigure {
+                    setting,
+                    times: asked,
+                },
+            ) => name == setting && (times - asked).abs() < 0.01,
+            (hook::Change::LeaveOut(left_out), Factor::LeaveOut { what }) => left_out == what,
+            _ => false,
+        })
+        .cloned()
 }
 
 /// The same request with its first value only.

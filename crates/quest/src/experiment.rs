@@ -1,5 +1,9 @@
 //! One load, held still, with everything that observes it over the same span of time.
 
+mod queue;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::BTreeMap,
     sync::mpsc::{Receiver, sync_channel},
@@ -13,6 +17,7 @@ use load::{
     scenario::Scenario, summary::Summary, watch::Watch,
 };
 
+use self::queue::Queue;
 use crate::{
     config::{Bounds, Config},
     error::Error,
@@ -46,6 +51,8 @@ pub(crate) struct Experiment {
     pub purpose: Purpose,
     /// When requests start.
     pub drive: Drive,
+    /// Users of a closed loop, where they are more than can ask at once: they share the connections, and wait in line.
+    pub users: Option<u32>,
     /// Connections.
     pub clients: u32,
     /// Requests at once on each.
@@ -82,6 +89,8 @@ pub(crate) struct Outcomes {
     pub start: Duration,
     /// How long requests were begun: what throughput is over. A server that is gone is not waited for.
     pub seconds: f64,
+    /// Share of what the generator counted that is of this span, where it counts its warm-up too.
+    pub counted_share: f64,
     /// Why it was stopped before its time.
     pub stopped: Option<Stop>,
     /// Requests in flight, by time of looking.
@@ -131,6 +140,25 @@ pub(crate) struct Tally {
     /// Latencies of good answers in microseconds, for percentiles: every one up to a limit, then every second and so on.
     latencies_us: Vec<u32>,
     stride: u64,
+    /// Good answers by class of latency: see [`class_end_ms`].
+    pub classes: BTreeMap<i32, u64>,
+    /// Where more users than connections wait in line.
+    queue: Option<Queue>,
+    /// Of a closed loop those are counted that were sent in time, whenever they were wished for: who waits for a
+    /// stream or a connection is asked for at the end as at the beginning.
+    is_by_sent: bool,
+}
+
+/// Classes of latency in each doubling.
+const CLASSES: f64 = 2.0;
+
+fn class(latency_ms: f64) -> i32 {
+    (latency_ms.max(1e-3).log2() * CLASSES).ceil() as i32
+}
+
+/// The latency that a class ends with.
+pub(crate) fn class_end_ms(class: i32) -> f64 {
+    (f64::from(class) / CLASSES).exp2()
 }
 
 /// Latencies kept for percentiles.
@@ -154,8 +182,27 @@ impl Tally {
             .map_or(0.0, |(first, last)| last.saturating_sub(first) as f64 / 1e9)
     }
 
+    fn of(experiment: &Experiment) -> Tally {
+        Tally {
+            queue: experiment
+                .waiting()
+                .map(|waiting| Queue::new(waiting, experiment.clients)),
+            is_by_sent: matches!(experiment.drive, Drive::Closed(_)),
+            ..Tally::default()
+        }
+    }
+
     fn add(&mut self, sample: &Sample, from: u64) {
-        if sample.scheduled_ns < from {
+        let mut sample = *sample;
+        if let Some(queue) = &mut self.queue {
+            sample.scheduled_ns = queue.wished(&sample);
+        }
+        let counted = if self.is_by_sent {
+            sample.sent_ns
+        } else {
+            sample.scheduled_ns
+        };
+        if counted < from {
             return;
         }
         let ms = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e6;
@@ -190,6 +237,7 @@ impl Tally {
     }
 
     fn keep(&mut self, latency_ms: f64) {
+        *self.classes.entry(class(latency_ms)).or_default() += 1;
         self.stride = self.stride.max(1);
         if self.ok.is_multiple_of(self.stride) {
             self.latencies_us
@@ -206,6 +254,34 @@ impl Tally {
     }
 }
 
+impl Experiment {
+    /// Users that have no connection at a time.
+    pub(crate) fn waiting(&self) -> Option<u32> {
+        self.users
+            .map(|users| users.saturating_sub(self.clients.saturating_mul(self.streams)))
+            .filter(|waiting| *waiting > 0)
+    }
+
+    /// Most requests that are wished for at once.
+    pub(crate) fn in_flight_max(&self) -> u32 {
+        self.clients
+            .saturating_mul(self.streams)
+            .max(self.users.unwrap_or(0))
+    }
+
+    /// Requests that were wished for and are not answered.
+    fn concurrency(&self, glance: &load::watch::Glance) -> f64 {
+        match (self.drive, self.protocol) {
+            // Those that wait for a stream are not under way, and count all the same.
+            (Drive::Closed(_), Protocol::Http2) => f64::from(self.clients.saturating_mul(self.streams)),
+            (Drive::Closed(_), Protocol::Http1 | Protocol::Auto) => {
+                glance.in_flight as f64 + self.waiting().map_or(0.0, f64::from)
+            }
+            (Drive::Rate(..) | Drive::Burst(_), _) => glance.in_flight as f64,
+        }
+    }
+}
+
 /// Runs one round.
 pub(crate) fn run(
     experiment: &Experiment,
@@ -215,7 +291,13 @@ pub(crate) fn run(
     epoch: Instant,
     interrupt: &Watch,
 ) -> Result<Outcomes, Error> {
-    let (arrivals, ending, warm_up, span) = drive(experiment.drive)?;
+    let (arrivals, mut ending, warm_up, span) = drive(experiment.drive)?;
+    let is_in_line = matches!(experiment.drive, Drive::Closed(_))
+        && (experiment.protocol == Protocol::Http2 || experiment.waiting().is_some());
+    if is_in_line {
+        // The generator would forget those that were wished for in the warm-up and sent after it.
+        ending = Ending::within(warm_up + span, Duration::ZERO).map_err(Error::Load)?;
+    }
     let (sender, receiver) = sync_channel(CHUNKS_MAX);
     let mut load = config.load.clone();
     load.threads = 1;
@@ -237,7 +319,8 @@ pub(crate) fn run(
         start = epoch.elapsed();
     }
     let (summary, tally) = thread::scope(|scope| {
-        let counted = scope.spawn(move || count(&receiver, warm_up.as_nanos() as u64));
+        let tally = Tally::of(experiment);
+        let counted = scope.spawn(move || count(tally, &receiver, warm_up.as_nanos() as u64));
         let (arrivals, ending, watch) = (&arrivals, &ending, &watch);
         let began = Instant::now();
         let running = scope.spawn(move || load::run::run(scenario, arrivals, ending, &load, watch));
@@ -257,7 +340,10 @@ pub(crate) fn run(
             }
             let glance = watch.glance();
             if has_begun && !has_ended {
-                in_flight.push([epoch.elapsed().as_secs_f64() * 1e3, glance.in_flight as f64]);
+                in_flight.push([
+                    epoch.elapsed().as_secs_f64() * 1e3,
+                    experiment.concurrency(&glance),
+                ]);
             }
             if stopped.is_none() {
                 stopped = breach(&glance, &mut before, &config.bounds);
@@ -299,6 +385,11 @@ pub(crate) fn run(
         summary: summary.map_err(Error::Load)?,
         tally,
         seconds,
+        counted_share: if is_in_line && !span.is_zero() {
+            span.as_secs_f64() / (warm_up + span).as_secs_f64()
+        } else {
+            1.0
+        },
         windows,
         start,
         stopped,
@@ -361,8 +452,7 @@ fn end(watchers: &mut [Watcher]) -> BTreeMap<String, Window> {
         .collect()
 }
 
-fn count(samples: &Receiver<Vec<Sample>>, from: u64) -> Tally {
-    let mut tally = Tally::default();
+fn count(mut tally: Tally, samples: &Receiver<Vec<Sample>>, from: u64) -> Tally {
     for chunk in samples {
         for sample in &chunk {
             tally.add(sample, from);

@@ -14,9 +14,10 @@ use diagnosis::{
     experiment::{Load, Purpose, Round as Recorded},
     observation::{Observation, Reading},
     signal::Signal,
+    source::Source,
     verdict::Verdict,
 };
-use load::{config::Protocol, scenario::Scenario, watch::Watch};
+use load::{config::Protocol, scenario::Scenario, target::Target, watch::Watch};
 
 use crate::{
     collect::{self, foreign},
@@ -24,8 +25,12 @@ use crate::{
     counter,
     error::Error,
     experiment::{self, Drive, Experiment, Outcomes, Stop},
+    fetch::Fetcher,
+    observer::State,
     playbook,
+    probe::Probe,
     recording::{self, Recording},
+    traces,
     watch::{self, Sources},
 };
 
@@ -34,6 +39,9 @@ const FOREIGN_MAX: f64 = 0.10;
 
 /// And one in which the machine was not there for so long.
 const STEAL_MAX: f64 = 0.02;
+
+/// After so many rounds in a row that were repeated in vain, none is: what disturbs them is there to stay.
+const IN_VAIN_MAX: u32 = 3;
 
 /// So many bursts would take the whole budget: what fails beyond a number of requests is not found with fewer.
 const BURSTS: u32 = 12;
@@ -55,6 +63,7 @@ pub(crate) struct Quest<'a> {
     pub(crate) recording: Recording,
     pub(crate) round_span: Duration,
     sources: Sources,
+    probes: Vec<Probe>,
     epoch: Instant,
     interrupt: &'a Watch,
     progress: &'a mut dyn FnMut(&str),
@@ -67,6 +76,11 @@ pub(crate) struct Quest<'a> {
     /// Experiments that were run, with their users.
     pub(crate) done: Vec<(Experiment, Option<f64>)>,
     best_rate: f64,
+    /// Rounds in a row that were disturbed the second time too.
+    in_vain: u32,
+    /// What rounds took beside their spans, all together: connecting, the last answers, the sources' readings.
+    overhead: Duration,
+    rounds: u32,
 }
 
 /// What a round has shown, in short.
@@ -99,10 +113,27 @@ pub fn announcement(config: &Config) -> String {
     for url in &config.sources.metrics {
         text.push_str(&format!("\nreads {url}"));
     }
+    for url in &config.sources.traces {
+        text.push_str(&format!("\nreads {url}, and the slowest trace that it lists"));
+    }
     for location in &config.sources.postgres {
         text.push_str(&format!(
             "\nreads PostgreSQL at {}: its statistics views 33 times a second, and plans by EXPLAIN; changes nothing",
             location.shown()
+        ));
+    }
+    for hook in &config.hooks {
+        text.push_str(&format!(
+            "\nmay change {} by `{}`, at most for as long as a round takes, and always changes it back by `{}`",
+            hook.words(),
+            hook.apply,
+            hook.revert
+        ));
+    }
+    for probe in &config.probes {
+        text.push_str(&format!(
+            "\nlistens on {} until it ends and forwards to the {} at {}, some rounds later by some milliseconds",
+            probe.listen, probe.path, probe.to
         ));
     }
     text.push_str(&format!("\nwrites {}", config.out.display()));
@@ -122,6 +153,20 @@ pub fn investigate(
             });
         }
     }
+    let probes = config
+        .probes
+        .iter()
+        .map(|place| {
+            Probe::open(place).map_err(|reason| Error::Source {
+                what: format!("the path to the {}", place.path),
+                reason: format!("the probe {reason}"),
+            })
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    if !probes.is_empty() {
+        progress("waits until the target answers: its path goes through us");
+        preflight::wait_until_it_answers(config, interrupt);
+    }
     let epoch = Instant::now();
     let found = preflight::run(config)?;
     let sources = watch::open(config, epoch)?;
@@ -131,6 +176,7 @@ pub fn investigate(
         recording,
         round_span: playbook::round_of(config.bounds.budget, found.usual),
         sources,
+        probes,
         epoch,
         interrupt,
         progress,
@@ -139,6 +185,9 @@ pub fn investigate(
         notes: BTreeMap::new(),
         done: Vec::new(),
         best_rate: 0.0,
+        in_vain: 0,
+        overhead: Duration::ZERO,
+        rounds: 0,
     };
     for state in quest.sources.states.clone() {
         quest.recording.push(Line::Source(state))?;
@@ -167,6 +216,7 @@ pub fn investigate(
 
 fn gather(quest: &mut Quest<'_>) -> Result<(), Error> {
     playbook::run(quest)?;
+    quest.slow_request()?;
     plans::explain(quest)?;
     counter::run(quest)
 }
@@ -178,6 +228,9 @@ fn head(config: &Config, sources: &Sources) -> Head {
     settings.insert("rate_max".to_owned(), bounds.rate_max.to_string());
     settings.insert("concurrency_max".to_owned(), bounds.concurrency_max.to_string());
     settings.insert("burst".to_owned(), bounds.burst.to_string());
+    if let Some(connections) = config.connections {
+        settings.insert("connections".to_owned(), connections.to_string());
+    }
     Head {
         target: config.url.clone(),
         began: config.began.clone(),
@@ -201,6 +254,21 @@ impl Quest<'_> {
             return Duration::ZERO;
         }
         self.config.bounds.budget.saturating_sub(self.epoch.elapsed())
+    }
+
+    /// The probe in the path to a party.
+    pub(crate) fn probe(&self, path: &str) -> Option<&Probe> {
+        self.probes.iter().find(|probe| probe.path == path)
+    }
+
+    /// A target that was changed may have been restarted for it.
+    pub(crate) fn wait_until_it_answers(&self) {
+        preflight::wait_until_it_answers(self.config, self.interrupt);
+    }
+
+    /// What a round takes beside its span, usually.
+    pub(crate) fn overhead(&self) -> Duration {
+        self.overhead / self.rounds.max(1)
     }
 
     /// Tells the user.
@@ -234,12 +302,16 @@ impl Quest<'_> {
     /// A step of the ramp.
     pub(crate) fn step(&self, users: u32) -> Experiment {
         let protocol = self.protocols[0];
+        let shared = self.config.connections;
         let (clients, streams) = match protocol {
-            Protocol::Http2 => (1, users),
-            Protocol::Http1 | Protocol::Auto => (users, 1),
+            Protocol::Http2 => {
+                let clients = shared.unwrap_or(1).clamp(1, users);
+                (clients, users.div_ceil(clients))
+            }
+            Protocol::Http1 | Protocol::Auto => (shared.unwrap_or(users).clamp(1, users), 1),
         };
         let is_single = users == 1;
-        let drive = if self.exceeds_rate(users) {
+        let drive = if is_single && self.exceeds_rate(users) {
             Drive::Rate(self.config.bounds.rate_max, self.round_span)
         } else {
             Drive::Closed(self.round_span)
@@ -256,11 +328,12 @@ impl Quest<'_> {
                 Purpose::Ramp
             },
             drive,
+            users: (clients * streams < users).then_some(users),
             clients,
             streams,
             protocol,
             window: None,
-            is_bound_by_connections: protocol == Protocol::Http2,
+            is_bound_by_connections: protocol == Protocol::Http2 || shared.is_some(),
         }
     }
 
@@ -281,16 +354,26 @@ impl Quest<'_> {
         let disturbed = self.disturbed(&outcomes);
         if let Some(why) = disturbed
             && self.left() > self.round_span * 3
+            && self.in_vain < IN_VAIN_MAX
         {
             // Kept, and not believed; the second try counts whatever happens beside it.
             self.record(experiment, number + 1_000, &outcomes, Some(why))?;
             let again = self.measure(experiment, scenario)?;
+            if self.disturbed(&again).is_some() {
+                self.in_vain += 1;
+                if self.in_vain == IN_VAIN_MAX {
+                    self.tell("the machine is never quiet: from now on rounds are taken as they are");
+                }
+            } else {
+                self.in_vain = 0;
+            }
             return self.keep(experiment, number, &again);
         }
         self.keep(experiment, number, &outcomes)
     }
 
     fn measure(&mut self, experiment: &Experiment, scenario: &Scenario) -> Result<Outcomes, Error> {
+        let began = Instant::now();
         let outcomes = experiment::run(
             experiment,
             scenario,
@@ -299,6 +382,10 @@ impl Quest<'_> {
             self.epoch,
             self.interrupt,
         )?;
+        if let Drive::Closed(span) = experiment.drive {
+            self.overhead += began.elapsed().saturating_sub(span);
+            self.rounds += 1;
+        }
         for watcher in &mut self.sources.watchers {
             if watcher.name.starts_with("postgres") {
                 for (name, text) in watcher.facts() {
@@ -394,6 +481,25 @@ impl Quest<'_> {
         self.recording.flush()
     }
 
+    /// One slow request, as the target tells it, while it still remembers the load.
+    fn slow_request(&mut self) -> Result<(), Error> {
+        for url in &self.config.sources.traces {
+            let found = Target::parse(url)
+                .map_err(|error| State::Absent(error.to_string()))
+                .and_then(|(_, path)| {
+                    let mut fetcher = Fetcher::new(url, Vec::new(), self.config.load.tls.insecure)
+                        .map_err(State::Absent)?;
+                    traces::slowest(&mut fetcher, &path)
+                });
+            let line = match found {
+                Ok(trace) => Line::Trace(trace),
+                Err(state) => Line::Source(watch::told(Source::Traces, "", &state, url)),
+            };
+            self.recording.push(line)?;
+        }
+        Ok(())
+    }
+
     /// What is fixed for the whole investigation.
     fn facts(&mut self) -> Result<(), Error> {
         if let Some(most) = self
@@ -427,7 +533,7 @@ impl Quest<'_> {
 }
 
 fn load_of(experiment: &Experiment, outcomes: &Outcomes, config: &Config) -> Load {
-    let all = experiment.clients.saturating_mul(experiment.streams);
+    let all = experiment.in_flight_max();
     let (users, rate, requests) = match experiment.drive {
         Drive::Closed(_) => (Some(f64::from(all)), None, None),
         Drive::Rate(rate, _) => (None, Some(rate), None),

@@ -4,13 +4,14 @@
 
 mod chart;
 pub mod html;
+mod shape;
 pub mod text;
 
 use std::{collections::BTreeMap, path::Path};
 
 use diagnosis::{
     compare::Comparison, evidence::Evidence, experiment::Purpose, observation::Observation, signal::Signal,
-    source::SourceState, verdict::Verdict,
+    source::SourceState, trace::Trace, verdict::Verdict,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,12 @@ pub struct Report {
     pub verdict: Verdict,
     /// What was done, in the order of doing.
     pub experiments: Vec<Done>,
+    /// How the page was asked for in the ways of naive clients and browsers, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stories: Vec<String>,
+    /// One slow request, step by step, where the target keeps its traces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow: Option<Trace>,
     /// What could be read, and what not.
     pub sources: Vec<SourceState>,
     /// Settings of the quest and of the target.
@@ -71,6 +78,9 @@ pub struct Done {
     pub p99_ms: Option<f64>,
     /// Failures, all together.
     pub errors: f64,
+    /// Good answers by class of latency: its upper end in milliseconds, and how many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub histogram: Vec<[f64; 2]>,
 }
 
 impl Report {
@@ -78,11 +88,15 @@ impl Report {
     pub fn new(evidence: &Evidence, verdict: Verdict, file: &Path) -> Report {
         let file = file.display();
         let target = &evidence.head.target;
+        let experiments = done(evidence);
+        let slowest = |one: &&Trace, other: &&Trace| one.took_ms.total_cmp(&other.took_ms);
         Report {
             version: VERSION,
             target: target.clone(),
             began: evidence.head.began.clone(),
-            experiments: done(evidence),
+            stories: stories(&experiments),
+            slow: evidence.traces.iter().max_by(slowest).cloned(),
+            experiments,
             sources: evidence.sources.clone(),
             settings: evidence.head.settings.clone(),
             commands: vec![
@@ -165,14 +179,49 @@ fn done(evidence: &Evidence) -> Vec<Done> {
                 latency_ms: mean(Signal::ClientLatencyMs),
                 p99_ms: mean(Signal::ClientP99Ms),
                 errors: of(Signal::ClientErrors).iter().sum(),
+                histogram: histogram(evidence, &experiment.id, counts),
             }
+        })
+        .collect()
+}
+
+fn histogram(evidence: &Evidence, experiment: &str, counts: impl Fn(u32) -> bool) -> Vec<[f64; 2]> {
+    let mut classes: Vec<[f64; 2]> = Vec::new();
+    for seen in &evidence.observations {
+        if seen.signal != Signal::ClientLatencyClass || seen.experiment != experiment || !counts(seen.round) {
+            continue;
+        }
+        let (Ok(end), Some(count)) = (seen.subject.parse::<f64>(), seen.value()) else {
+            continue;
+        };
+        match classes.iter_mut().find(|class| class[0] == end) {
+            Some(class) => class[1] += count,
+            None => classes.push([end, count]),
+        }
+    }
+    classes.sort_by(|one, other| one[0].total_cmp(&other[0]));
+    classes
+}
+
+/// A burst as who waits for it sees it: when is all of it there?
+fn stories(experiments: &[Done]) -> Vec<String> {
+    let stories = experiments.iter().filter(|done| done.id.starts_with("story-"));
+    stories
+        .filter_map(|done| {
+            let (requests, rate) = (done.requests? as f64, done.rate.filter(|rate| *rate > 0.0)?);
+            Some(format!(
+                "{}: {requests:.0} requests are answered in {:.2} s, {:.2} ms each",
+                done.purpose,
+                requests / rate,
+                1e3 / rate
+            ))
         })
         .collect()
 }
 
 fn purpose(purpose: &Purpose) -> String {
     match purpose {
-        Purpose::Preflight => "preflight".to_owned(),
+        Purpose::Preflight => "warming up".to_owned(),
         Purpose::Noise => "noise floor".to_owned(),
         Purpose::Baseline => "baseline".to_owned(),
         Purpose::Story(name) => match name.as_str() {

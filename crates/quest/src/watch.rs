@@ -69,8 +69,12 @@ pub(crate) fn open(config: &Config, epoch: Instant) -> Result<Sources, Error> {
             told(
                 Source::Traces,
                 "",
-                &State::Absent("not read by this version".to_owned()),
-                "",
+                &if config.sources.traces.is_empty() {
+                    State::Absent("no --traces URL was given".to_owned())
+                } else {
+                    State::Available
+                },
+                "the slowest that is kept is shown; none is judged",
             ),
             told(
                 Source::Proxy,

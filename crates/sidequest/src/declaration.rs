@@ -28,11 +28,23 @@ const DEPTH_MAX: usize = 8;
 #[exclude = "as-posted/*"]
 struct Demo;
 
+/// The same flights as the question was posted; its data are the demo's.
+#[derive(RustEmbed)]
+#[folder = "../../demo/flights/as-posted"]
+#[include = "*.toml"]
+#[include = "*.sql"]
+struct Posted;
+
+/// What `--model` calls the second model that is built in.
+pub(crate) const POSTED: &str = "demo:as-posted";
+
 /// Where a model's files are.
 #[derive(Clone, Debug)]
 pub(crate) enum Origin {
     /// Built into the binary.
     Demo,
+    /// Built into the binary too: the demo in the way that does not work.
+    Posted,
     /// This directory.
     Directory(PathBuf),
 }
@@ -42,6 +54,7 @@ impl Origin {
     pub(crate) fn of(given: Option<PathBuf>) -> Origin {
         match given {
             None => Origin::Demo,
+            Some(path) if path.as_os_str() == POSTED => Origin::Posted,
             Some(path) if path.is_file() && path.file_name().is_some_and(|name| name == ROOT) => {
                 let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
                 Origin::Directory(parent.unwrap_or(Path::new(".")).to_owned())
@@ -53,7 +66,8 @@ impl Origin {
     /// The text files, for `model::check`.
     pub(crate) fn files(&self) -> Result<Files, Failure> {
         let read = match self {
-            Origin::Demo => demo_files(),
+            Origin::Demo => built_in::<Demo>(),
+            Origin::Posted => built_in::<Posted>(),
             Origin::Directory(directory) => directory_files(directory),
         };
         read.map(Files::new).map_err(|error| {
@@ -66,7 +80,7 @@ impl Origin {
     /// A file that fills a table, such as `data/flights.csv.zst`, as it is stored.
     pub(crate) fn data(&self, path: &str) -> io::Result<Opened> {
         match self {
-            Origin::Demo => {
+            Origin::Demo | Origin::Posted => {
                 let file = Demo::get(path).ok_or(io::ErrorKind::NotFound)?;
                 let bytes = file.data.len() as u64;
                 Ok(Opened {
@@ -96,16 +110,17 @@ impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Demo => formatter.write_str("the demo built in"),
+            Origin::Posted => formatter.write_str("the demo as it was posted, built in"),
             Origin::Directory(directory) => directory.display().fmt(formatter),
         }
     }
 }
 
-fn demo_files() -> anyhow::Result<Vec<(String, String)>> {
-    Demo::iter()
+fn built_in<Model: RustEmbed>() -> anyhow::Result<Vec<(String, String)>> {
+    Model::iter()
         .filter(|path| is_text(Path::new(path.as_ref())))
         .map(|path| {
-            let file = Demo::get(&path).expect("the path was listed");
+            let file = Model::get(&path).expect("the path was listed");
             let text = String::from_utf8(file.data.into_owned()).with_context(|| format!("read {path}"))?;
             Ok((path.into_owned(), text))
         })

@@ -206,6 +206,20 @@ fn database(view: &View<'_>, experiment: &str, get: &impl Fn(Signal) -> Option<f
         _ => 1.0,
     };
     let by_database = side_ms(view, experiment).map(|side| side * scale);
+    // With few answers in a round, statements that its edges cut weigh much: samples are of time and have no edges.
+    let by_samples = is_cut(view, experiment)
+        .then(|| sampled_ms(view, experiment))
+        .flatten()
+        .map(|sampled| {
+            let others: f64 = inner.values().sum();
+            let handler = get(Signal::AppHandlerMs).or_else(|| get(Signal::ClientFirstByteMs));
+            sampled.min((handler.unwrap_or(sampled) - others).max(0.0))
+        });
+    let most = |counted: Option<f64>| match (counted, by_samples) {
+        (Some(counted), Some(sampled)) => Some(counted.max(sampled)),
+        (counted, _) => counted,
+    };
+    let (wall, by_database) = (most(wall), most(by_database));
     match (wall, by_database) {
         (Some(wall), Some(side)) => {
             // More than the server sees is impossible: the sampler's trouble, told by a check.
@@ -217,6 +231,16 @@ fn database(view: &View<'_>, experiment: &str, get: &impl Fn(Signal) -> Option<f
         (None, Some(side)) => by_wait(view, experiment, side, inner),
         (None, None) => {}
     }
+}
+
+/// Answers of a round, below which what its edges cut is more than noise.
+const CUT_BELOW: f64 = 30.0;
+
+/// Whether a round has so few answers that counters which move when something ends say little.
+pub(crate) fn is_cut(view: &View<'_>, experiment: &str) -> bool {
+    view.answers(experiment)
+        .is_some_and(|answers| answers > 0.0 && answers < CUT_BELOW)
+        && view.duration_ms(experiment).is_some()
 }
 
 /// Database time a request, as the database counts it: by statements, else by samples, else by its statistics.

@@ -16,6 +16,8 @@ pub(crate) struct Resource {
 
 const ALL_OF_IT: f64 = 1.0;
 const OF_A_CPU: f64 = 0.9;
+/// Whoever uses more serves one connection with more than one core.
+const ONE_CORE_MAX: f64 = 1.15;
 /// How long a closed connection keeps its port.
 const TIME_WAIT_MS: f64 = 60_000.0;
 
@@ -180,6 +182,8 @@ fn processors(view: &View<'_>) -> Vec<Resource> {
             });
         }
     }
+    found.extend(machine(view));
+    found.extend(one_connection(view));
     found.push(Resource {
         name: "the server's busiest thread".to_owned(),
         bottleneck: Bottleneck::S2,
@@ -191,6 +195,43 @@ fn processors(view: &View<'_>) -> Vec<Resource> {
         basis: LimitBasis::Assumed,
     });
     found
+}
+
+/// One connection of HTTP/2 is served by one core at a time; a server that does otherwise has shown it by using more.
+fn one_connection(view: &View<'_>) -> Option<Resource> {
+    let load = &view.experiment(view.high()?)?.load;
+    if load.connections != Some(1) || load.protocol.as_deref() != Some("HTTP/2") {
+        return None;
+    }
+    let points = points(view, |step| {
+        Some(view.value(step, Signal::ProcessCpuMs, "server")? / view.duration_ms(step)?)
+    });
+    let busiest = points.iter().map(|(_, busy)| *busy).fold(0.0, f64::max);
+    (busiest <= ONE_CORE_MAX).then(|| Resource {
+        name: "the one core that serves the one connection".to_owned(),
+        bottleneck: Bottleneck::S2,
+        points,
+        available: 1.0,
+        usable_share: ALL_OF_IT,
+        basis: LimitBasis::Assumed,
+    })
+}
+
+/// Where the generator stands beside the target, all of them share the machine's cores.
+fn machine(view: &View<'_>) -> Option<Resource> {
+    let cores = view.fact(Signal::ProcessCores, "server")?.value;
+    view.high()
+        .and_then(|high| view.value(high, Signal::ProcessCpuMs, "client"))?;
+    Some(Resource {
+        name: "the CPU of the machine, shared with the generator".to_owned(),
+        bottleneck: Bottleneck::S1,
+        points: points(view, |step| {
+            Some(view.value(step, Signal::HostBusyShare, "server")? * cores)
+        }),
+        available: cores,
+        usable_share: OF_A_CPU,
+        basis: LimitBasis::Configured,
+    })
 }
 
 fn pipes(view: &View<'_>) -> Vec<Resource> {

@@ -4,7 +4,7 @@ use crate::{
     attribution::part::Part,
     finding::Basis,
     interval::Interval,
-    scene::{Answer, Claim, Scene, answer, unseen},
+    scene::{Answer, Claim, Scene, Statement, answer, unseen},
     signal::Signal,
     source::Source,
     view::Seen,
@@ -80,8 +80,16 @@ pub(super) fn plan<'a>(
 
 /// What a statement explains: its share of the database's time, of all that waits for the database.
 pub(super) fn statement_claim(scene: &Scene<'_>, query: &str) -> Option<Claim> {
+    statements_claim(scene, &[query])
+}
+
+/// What statements of one kind explain together.
+pub(super) fn statements_claim(scene: &Scene<'_>, queries: &[&str]) -> Option<Claim> {
     let statements = scene.statements(scene.high);
-    let statement = statements.iter().find(|statement| statement.query == query)?;
+    let is_one = |statement: &Statement<'_>| queries.contains(&statement.query);
+    let ours: Vec<&Statement<'_>> = statements.iter().filter(|statement| is_one(statement)).collect();
+    let statement = *ours.first()?;
+    let share_of_all: f64 = ours.iter().map(|statement| statement.share).sum();
     let by_database = |part: Part, subject: &str| match part {
         Part::Database => !subject.starts_with("Lock/"),
         Part::DatabaseGap | Part::DatabaseByServer | Part::PoolSize | Part::WaitingForCpu => {
@@ -94,7 +102,7 @@ pub(super) fn statement_claim(scene: &Scene<'_>, query: &str) -> Option<Claim> {
         None => {
             let next = statements
                 .iter()
-                .filter(|other| other.query != query)
+                .filter(|other| !is_one(other))
                 .map(|other| other.mean_ms)
                 .fold(0.0, f64::max);
             let is_cost = statement.calls_each >= OF_REQUESTS
@@ -104,21 +112,27 @@ pub(super) fn statement_claim(scene: &Scene<'_>, query: &str) -> Option<Claim> {
         }
     };
     claim.share = Interval {
-        low: claim.share.low * statement.share,
-        mid: claim.share.mid * statement.share,
-        high: claim.share.high * statement.share,
+        low: claim.share.low * share_of_all,
+        mid: claim.share.mid * share_of_all,
+        high: claim.share.high * share_of_all,
     };
     let of = match claim.basis {
         Basis::Growth => "of the growth of latency",
         Basis::Standing => "of latency at any load",
         Basis::Errors | Basis::LostThroughput => "of the trouble",
     };
+    let who = match ours.len() {
+        1 => "the statement has".to_owned(),
+        many => format!("{many} statements of the kind have"),
+    };
     claim.words = format!(
-        "{:.0} % {of}: the statement has {:.0} % of the database's time, {:.1} ms a call",
+        "{:.0} % {of}: {who} {:.0} % of the database's time, {:.1} ms a call",
         claim.share.mid * 100.0,
-        statement.share * 100.0,
+        share_of_all * 100.0,
         statement.mean_ms
     );
-    claim.cites.insert(0, statement.seen.cite.clone());
+    claim
+        .cites
+        .splice(0..0, ours.iter().map(|statement| statement.seen.cite.clone()));
     Some(claim)
 }

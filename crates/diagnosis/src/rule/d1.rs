@@ -26,6 +26,11 @@ pub(super) const RULE: Rule = Rule {
     exact,
 };
 
+/// A hold that load lengthens by less is the same.
+const HOLD_GROWS_MAX: f64 = 1.2;
+/// Share of a hold that is spent in statements, at least, where only the server tells.
+const WORKING_MIN: f64 = 0.7;
+
 fn direct(scene: &Scene<'_>) -> Answer {
     let Some(seen) = scene.at_high(Signal::AppPoolWaitMs, "") else {
         return unseen(Source::Metrics, "");
@@ -47,7 +52,7 @@ fn holders_are_active(scene: &Scene<'_>) -> Answer {
         .as_ref()
         .and_then(|attribution| attribution.idle_in_transaction());
     let Some(idle) = idle else {
-        return unseen(Source::Activity, "");
+        return holders_by_the_server(scene);
     };
     let seen = [
         scene.at_high(Signal::PgActive, ""),
@@ -61,6 +66,33 @@ fn holders_are_active(scene: &Scene<'_>) -> Answer {
             idle * 100.0
         ),
         seen.into_iter().flatten(),
+    )
+}
+
+/// Where the database shows nobody: what the server's own clock says of a hold that load has not lengthened. A hold
+/// that grew may be a lock or a starved database, and those only the database can tell apart.
+fn holders_by_the_server(scene: &Scene<'_>) -> Answer {
+    let (Some(held), Some(database)) = (
+        scene.at_high(Signal::AppPoolHoldMs, ""),
+        scene.at_high(Signal::AppDbMs, ""),
+    ) else {
+        return unseen(Source::Activity, "");
+    };
+    let is_same = scene
+        .attribution
+        .as_ref()
+        .and_then(|attribution| attribution.hold_ms)
+        .is_some_and(|(low, high)| high <= low * HOLD_GROWS_MAX);
+    if !is_same {
+        return unseen(Source::Activity, "");
+    }
+    answer(
+        database.value >= WORKING_MIN * held.value,
+        format!(
+            "of {:.1} ms that a connection is held, {:.1} ms are statements, by the server's own clock",
+            held.value, database.value
+        ),
+        [held, database],
     )
 }
 
@@ -85,7 +117,7 @@ fn hold_is_unchanged(scene: &Scene<'_>) -> Answer {
         .and_then(|attribution| attribution.hold_ms)
     {
         Some((low, high)) => answer(
-            high <= low * 1.2,
+            high <= low * HOLD_GROWS_MAX,
             format!("a connection is held {low:.1} ms at low load and {high:.1} ms at high load"),
             scene
                 .at_high(Signal::AppPoolHoldMs, "")

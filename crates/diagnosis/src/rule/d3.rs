@@ -3,7 +3,7 @@
 use crate::{
     bottleneck::Bottleneck,
     counter::{Class, CounterExperiment, Factor, Measure},
-    rule::clue::{plan, statement_claim},
+    rule::clue::{plan, statements_claim},
     rule::{Direct, Rank, Rule, between, more_connections},
     scene::{Answer, Claim, Scene, answer, unseen},
     signal::Signal,
@@ -20,7 +20,7 @@ pub(super) const RULE: Rule = Rule {
     claim,
     direct,
     must: &[index_does_not_help],
-    supports: &[reads_the_table],
+    supports: &[reads_the_table, rewriting_helps],
     refutes: &[],
     counters,
     exact,
@@ -31,7 +31,14 @@ fn query<'a>(scene: &Scene<'a>) -> Option<&'a str> {
 }
 
 fn claim(scene: &Scene<'_>) -> Option<Claim> {
-    statement_claim(scene, query(scene)?)
+    let all: Vec<&str> = scene
+        .view
+        .fact_subjects(Signal::PlanDistinctOn)
+        .into_iter()
+        .filter(|(_, seen)| seen.value >= 1.0)
+        .map(|(query, _)| query)
+        .collect();
+    statements_claim(scene, &all)
 }
 
 fn direct(scene: &Scene<'_>) -> Answer {
@@ -39,7 +46,18 @@ fn direct(scene: &Scene<'_>) -> Answer {
     match plans.into_iter().next() {
         Some((_, seen)) => answer(
             seen.value >= 1.0,
-            "the plan is Limit, Sort, Unique, Sort over a sequential scan".to_owned(),
+            if seen.value >= 1.0 {
+                format!(
+                    "the plan reads all of {} to keep the newest of each object, and only then looks at what was asked for",
+                    if seen.cite.note.is_empty() {
+                        "the table"
+                    } else {
+                        &seen.cite.note
+                    }
+                )
+            } else {
+                "no plan keeps the newest of each object of a whole table".to_owned()
+            },
             [seen],
         ),
         None => unseen(Source::Plans, ""),
@@ -47,18 +65,32 @@ fn direct(scene: &Scene<'_>) -> Answer {
 }
 
 fn index_does_not_help(scene: &Scene<'_>) -> Answer {
-    let tried = query(scene).and_then(|query| scene.view.fact(Signal::PlanHypotheticalUsed, query));
-    match tried {
-        Some(seen) => answer(
-            seen.value < 0.5,
-            if seen.value < 0.5 {
-                "a hypothetical index on the time does not change the plan".to_owned()
-            } else {
-                "a hypothetical index changes the plan".to_owned()
-            },
-            [seen],
+    let Some(query) = query(scene) else {
+        return unseen(Source::Plans, "");
+    };
+    let fact = |signal: Signal| scene.view.fact(signal, query);
+    match (
+        fact(Signal::PlanHypotheticalUsed),
+        fact(Signal::PlanCost),
+        fact(Signal::PlanHypotheticalCost),
+    ) {
+        (Some(used), ..) if used.value < 0.5 => answer(
+            true,
+            "a hypothetical index does not change the plan".to_owned(),
+            [used],
         ),
-        None => unseen(Source::Plans, ""),
+        (Some(used), Some(now), Some(then)) => answer(
+            then.value > now.value * CHEAPER_MIN,
+            format!(
+                "with the best hypothetical index ({}) the plan still costs {:.0} of {:.0}",
+                then.cite.note.trim_start_matches("CREATE INDEX "),
+                then.value,
+                now.value
+            ),
+            [used, then],
+        ),
+        (Some(used), ..) => answer(false, "a hypothetical index changes the plan".to_owned(), [used]),
+        (None, ..) => unseen(Source::Plans, ""),
     }
 }
 
@@ -79,6 +111,31 @@ fn reads_the_table(scene: &Scene<'_>) -> Answer {
     }
     unseen(Source::Statistics, "")
 }
+
+fn rewriting_helps(scene: &Scene<'_>) -> Answer {
+    let costs = query(scene).and_then(|query| {
+        Some((
+            scene.view.fact(Signal::PlanCost, query)?,
+            scene.view.fact(Signal::PlanRewriteCost, query)?,
+        ))
+    });
+    match costs {
+        Some((now, rewritten)) => answer(
+            rewritten.value < now.value * REWRITTEN_MAX,
+            format!(
+                "with the view said otherwise the planner's cost of the statement goes from {:.0} to {:.0}",
+                now.value, rewritten.value
+            ),
+            [now, rewritten],
+        ),
+        None => unseen(Source::Plans, ""),
+    }
+}
+
+/// An index that leaves more of the cost does not help: every version is still read.
+const CHEAPER_MIN: f64 = 0.1;
+/// A rewriting that leaves more of it is none. For a list of parameters the planner assumes ten of them.
+const REWRITTEN_MAX: f64 = 0.25;
 
 fn counters(scene: &Scene<'_>) -> Vec<CounterExperiment> {
     let Some(query) = query(scene) else {
@@ -113,9 +170,13 @@ fn rewrite(scene: &Scene<'_>) -> String {
         .filter(|note| !note.is_empty())
         .unwrap_or_else(|| {
             let table = query(scene)
-                .and_then(|query| scene.view.fact(Signal::PlanSeqScan, query))
-                .map(|seen| seen.cite.note)
-                .filter(|note| !note.is_empty())
+                .and_then(|query| {
+                    [Signal::PlanDistinctOn, Signal::PlanSeqScan]
+                        .into_iter()
+                        .filter_map(|signal| scene.view.fact(signal, query))
+                        .map(|seen| seen.cite.note)
+                        .find(|note| !note.is_empty())
+                })
                 .unwrap_or_else(|| "revision".to_owned());
             format!(
                 "ALTER TABLE {table} ADD COLUMN is_latest boolean NOT NULL DEFAULT false;\n\

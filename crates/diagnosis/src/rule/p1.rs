@@ -9,6 +9,7 @@ use crate::{
     scene::{Answer, Claim, ERRORS_MIN, Scene, answer, unseen},
     signal::Signal,
     source::Source,
+    view::Seen,
 };
 
 pub(super) const RULE: Rule = Rule {
@@ -31,7 +32,16 @@ pub(super) const RULE: Rule = Rule {
 /// way above the last stream is chance: 3 to 10 % of a burst of 5,000 with a limit of 1,000 and 128 streams.
 const RESENT_MIN: f64 = 0.01;
 
-fn claim(scene: &Scene<'_>) -> Option<Claim> {
+/// The experiment that suffered most.
+struct Suffered<'a> {
+    id: &'a str,
+    goaways: Seen,
+    /// Shares of its requests.
+    errors: f64,
+    resent: f64,
+}
+
+fn suffered<'a>(scene: &Scene<'a>) -> Option<Suffered<'a>> {
     let view = &scene.view;
     let found = view.natural().filter_map(|id| {
         let goaways = view
@@ -44,9 +54,28 @@ fn claim(scene: &Scene<'_>) -> Option<Claim> {
             .max(1.0);
         let resent = view.value(id, Signal::ClientResent, "").unwrap_or(0.0) / requests;
         let is_trouble = errors >= ERRORS_MIN || resent >= RESENT_MIN;
-        is_trouble.then_some((errors + resent, id, goaways, errors, resent))
+        is_trouble.then_some(Suffered {
+            id,
+            goaways,
+            errors,
+            resent,
+        })
     });
-    let (_, id, goaways, errors, resent) = found.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(a.1)))?;
+    found.max_by(|a, b| {
+        (a.errors + a.resent)
+            .total_cmp(&(b.errors + b.resent))
+            .then(b.id.cmp(a.id))
+    })
+}
+
+fn claim(scene: &Scene<'_>) -> Option<Claim> {
+    let view = &scene.view;
+    let Suffered {
+        id,
+        goaways,
+        errors,
+        resent,
+    } = suffered(scene)?;
     // A rejected request has a status, a lost one has none: what was answered is not the GOAWAY's fault.
     let rejected: f64 = view
         .subjects(id, Signal::ClientStatus)
@@ -147,7 +176,16 @@ fn error_codes(scene: &Scene<'_>) -> Answer {
 
 fn counters(scene: &Scene<'_>) -> Vec<CounterExperiment> {
     let limit = counts(scene).first().copied().unwrap_or(1000.0).max(2.0);
-    let base = scene.cliff().unwrap_or(scene.high);
+    let worst = suffered(scene);
+    let base = worst.as_ref().map_or(scene.high, |worst| worst.id);
+    // A client that sends again has lost nothing, but it had to.
+    let measure = match &worst {
+        Some(worst) if worst.resent > worst.errors => Measure::Signal {
+            signal: Signal::ClientResent,
+            subject: String::new(),
+        },
+        Some(_) | None => Measure::ErrorShare,
+    };
     let direct = Direct {
         id: "P1-split",
         bottleneck: Bottleneck::P1,
@@ -156,7 +194,7 @@ fn counters(scene: &Scene<'_>) -> Vec<CounterExperiment> {
             to: (limit * 0.9) as u32,
         },
         base,
-        measure: Measure::ErrorShare,
+        measure,
         predicted: between(0.0, 0.0, 0.05),
         words: format!(
             "{:.0} requests on a connection, fewer than {limit:.0}.",
@@ -167,8 +205,13 @@ fn counters(scene: &Scene<'_>) -> Vec<CounterExperiment> {
         .view
         .experiment(base)
         .and_then(|experiment| experiment.load.streams)
-        .unwrap_or(100)
-        .max(2);
+        .unwrap_or(100);
+    let allowed = scene
+        .view
+        .fact(Signal::ClientStreamsAllowed, "")
+        .map_or(f64::INFINITY, |seen| seen.value);
+    // More than are allowed are none, so changing those would change nothing.
+    let streams = f64::from(streams).min(allowed).max(2.0) as u32;
     vec![
         direct.counter(None),
         control(

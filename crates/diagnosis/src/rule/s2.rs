@@ -4,7 +4,7 @@ use crate::{
     attribution::part::Part,
     bottleneck::Bottleneck,
     counter::{Class, CounterExperiment, Factor, Measure},
-    rule::{Direct, Rank, Rule, doubled, more_connections},
+    rule::{Direct, Rank, Rule, between, doubled, more_connections, more_users},
     scene::{Answer, Claim, Scene, answer, unseen},
     signal::Signal,
     source::Source,
@@ -15,8 +15,8 @@ pub(super) const RULE: Rule = Rule {
     rank: Rank::Ordinary,
     proof: "One thread near 100 % while the process uses less than 1.3 cores; or little CPU, and waiting for a lock is most of the growth (97 to 99 % were measured).",
     confused: "S1 and D1: more cores or more database connections change nothing here.",
-    experiment: "A second instance: throughput doubles. More cores: nothing.",
-    advice: "Split the lock or the work of the thread, or run more instances.",
+    experiment: "A second instance: throughput doubles. More cores: nothing. Where all users share one connection, a second one: throughput rises by what another core can do.",
+    advice: "Split the lock or the work of the thread, or run more instances. Where one connection carries all requests, let the client open more.",
     claim,
     direct,
     must: &[],
@@ -27,13 +27,16 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn claim(scene: &Scene<'_>) -> Option<Claim> {
-    let is_hot = matches!(hot_thread(scene), Answer::Yes(_));
+    let is_connection = matches!(one_connection(scene), Answer::Yes(_));
+    let is_hot = is_connection || matches!(hot_thread(scene), Answer::Yes(_));
     scene.growth(|part, subject| match part {
         Part::Lock => true,
         Part::WaitingForCpu => is_hot && subject == "server",
         Part::Rest | Part::Between | Part::AppQueue | Part::Server | Part::Serialise | Part::DatabaseGap => {
             is_hot
         }
+        // Answers of one connection are written one after the other.
+        Part::Transfer => is_connection,
         _ => false,
     })
 }
@@ -65,6 +68,37 @@ pub(super) fn hot_thread(scene: &Scene<'_>) -> Answer {
     }
 }
 
+const ONE_CORE: f64 = 0.85;
+const ONE_CORE_MAX: f64 = 1.15;
+/// A machine that is busy for more of the time has no core free.
+const FULL: f64 = 0.88;
+
+/// All users share one connection, and the server uses one core for it though it has more: whoever serves a
+/// connection is one at a time, whichever threads take turns at it.
+pub(super) fn one_connection(scene: &Scene<'_>) -> Answer {
+    let is_one = scene
+        .load()
+        .is_some_and(|load| load.connections == Some(1) && load.protocol.as_deref() == Some("HTTP/2"));
+    // On a machine without a free core it says nothing that the server uses one.
+    let is_room = scene
+        .at_high(Signal::HostBusyShare, "server")
+        .is_none_or(|seen| seen.value < FULL);
+    match (
+        scene.cores_busy("server"),
+        scene.view.fact(Signal::ProcessCores, "server"),
+    ) {
+        (Some((busy, seen)), Some(cores)) => answer(
+            is_one && is_room && (ONE_CORE..=ONE_CORE_MAX).contains(&busy) && cores.value >= 1.5,
+            format!(
+                "all requests go over one connection, and the server uses {busy:.2} of {:.0} cores for it",
+                cores.value
+            ),
+            [seen, cores],
+        ),
+        _ => unseen(Source::Process, "server"),
+    }
+}
+
 fn direct(scene: &Scene<'_>) -> Answer {
     let server = scene.server_ms();
     match scene.at_high(Signal::AppLockMs, "") {
@@ -76,6 +110,7 @@ fn direct(scene: &Scene<'_>) -> Answer {
             ),
             [seen],
         ),
+        _ if matches!(one_connection(scene), Answer::Yes(_)) => one_connection(scene),
         lock => match (hot_thread(scene), lock) {
             (Answer::Unseen(_), Some(seen)) => answer(
                 false,
@@ -120,6 +155,9 @@ fn throttled(scene: &Scene<'_>) -> Answer {
 }
 
 fn counters(scene: &Scene<'_>) -> Vec<CounterExperiment> {
+    if matches!(one_connection(scene), Answer::Yes(_)) {
+        return by_connections(scene);
+    }
     let direct = Direct {
         id: "S2-instances",
         bottleneck: Bottleneck::S2,
@@ -139,6 +177,35 @@ fn counters(scene: &Scene<'_>) -> Vec<CounterExperiment> {
     ]
 }
 
-fn exact(_: &Scene<'_>) -> Vec<String> {
+/// Twice the connections: a second core works, as far as generator and database leave one.
+fn by_connections(scene: &Scene<'_>) -> Vec<CounterExperiment> {
+    let cores = |party: &str| scene.cores_busy(party).map_or(0.0, |(busy, _)| busy);
+    let available = scene
+        .view
+        .fact(Signal::ProcessCores, "server")
+        .map_or(2.0, |seen| seen.value);
+    let all = cores("server") + cores("client") + cores("database") + cores("proxy");
+    let most = (available / all.max(0.1)).clamp(1.2, 2.0);
+    let direct = Direct {
+        id: "S2-connections",
+        bottleneck: Bottleneck::S2,
+        class: Class::Client,
+        factor: Factor::Connections { from: 1, to: 2 },
+        base: scene.high,
+        measure: Measure::Rate,
+        predicted: between(1.0 + (most - 1.0) * 0.3, most, most * 1.1),
+        words: "A second connection for the same users: another core works for it, as far as there is one."
+            .to_owned(),
+    };
+    vec![
+        direct.counter(None),
+        more_users(scene, "S2-users", Bottleneck::S2),
+    ]
+}
+
+fn exact(scene: &Scene<'_>) -> Vec<String> {
+    if matches!(one_connection(scene), Answer::Yes(_)) {
+        return vec!["a second connection, for each core of the server that is free".to_owned()];
+    }
     Vec::new()
 }

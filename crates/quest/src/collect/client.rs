@@ -8,7 +8,7 @@ use load::{
 };
 
 use super::Collector;
-use crate::experiment::{Drive, Experiment, Outcomes};
+use crate::experiment::{Drive, Experiment, Outcomes, class_end_ms};
 
 pub(super) fn observe(collector: &mut Collector<'_>, experiment: &Experiment, outcomes: &Outcomes) {
     let (summary, tally) = (&outcomes.summary, &outcomes.tally);
@@ -58,11 +58,12 @@ pub(super) fn observe(collector: &mut Collector<'_>, experiment: &Experiment, ou
         lost(&[Lost::ConnectionReset, Lost::StreamReset, Lost::Closed]),
     );
     let resent: u64 = totals.resent.values().sum();
-    collector.value(Signal::ClientResent, "", resent as f64);
+    collector.value(Signal::ClientResent, "", resent as f64 * outcomes.counted_share);
     for (reason, count) in &summary.connect_failures {
         collector.value(Signal::ClientConnectFailures, reason_name(reason), *count as f64);
     }
-    collector.value(Signal::ClientReceivedBytes, "", summary.traffic.received as f64);
+    let received = summary.traffic.received as f64 * outcomes.counted_share;
+    collector.value(Signal::ClientReceivedBytes, "", received);
     goaways(collector, outcomes);
     generator(collector, experiment, outcomes);
 }
@@ -77,6 +78,10 @@ fn parts(collector: &mut Collector<'_>, experiment: &Experiment, outcomes: &Outc
     collector.value(Signal::ClientLatencyMs, "", tally.latency_ms / ok);
     collector.maybe(Signal::ClientP50Ms, "", tally.quantile_ms(0.5));
     collector.maybe(Signal::ClientP99Ms, "", tally.quantile_ms(0.99));
+    for (class, count) in &tally.classes {
+        let end = format!("{:.4}", class_end_ms(*class));
+        collector.value(Signal::ClientLatencyClass, &end, *count as f64);
+    }
     // What was waited before sending is connecting first, then waiting for a connection or a stream.
     let wait = tally.wait_ms / ok;
     let spread = |times: &load::recorder::Times| times.mean_ns() * times.count() as f64 / 1e6 / ok;

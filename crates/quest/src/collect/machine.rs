@@ -109,7 +109,7 @@ fn of_host(collector: &mut Collector<'_>, window: &Window, party: &str, cores: f
 
 /// The share of the machine's CPU that was used by nobody we know.
 pub(crate) fn foreign(window: &Window, cores: f64) -> Option<f64> {
-    let busy = window.growth("host/busy_seconds")?;
+    let busy = window.growth("host/busy_seconds")? - window.growth("host/interrupt_seconds").unwrap_or(0.0);
     let known: f64 = ["client", "proxy", "server", "database"]
         .iter()
         .filter_map(|party| window.growth(&format!("{party}/run_seconds")))

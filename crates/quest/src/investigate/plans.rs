@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Statements that are explained.
-const EXPLAINED_MAX: usize = 3;
+const EXPLAINED_MAX: usize = 6;
 
 /// A plan that scans so many rows in sequence, of at most half as many expected to leave the scan, is dominated by it.
 const SCAN_ROWS_MIN: f64 = 1_000.0;
@@ -56,19 +56,23 @@ fn record(quest: &mut Quest<'_>, plan: &plan::Plan, sql: &str) -> Result<(), Err
     let scan = plan
         .steps
         .iter()
-        .filter(|step| step.kind == "Seq Scan")
+        .filter(|step| step.is_of_all())
         .max_by(|one, other| one.rows.total_cmp(&other.rows));
     if let Some(scan) = scan {
         let table = scan.relation.clone().unwrap_or_default();
         let is_large = plan.cost > SCAN_ROWS_MIN / 10.0 || scan.rows >= SCAN_ROWS_MIN;
         quest.fact(Signal::PlanSeqScan, id, f64::from(u8::from(is_large)), &table)?;
     }
+    let sorted = distinct_on(plan);
     quest.fact(
         Signal::PlanDistinctOn,
         id,
-        f64::from(u8::from(is_distinct_on(plan))),
-        "",
+        f64::from(u8::from(sorted.is_some())),
+        sorted.unwrap_or_default(),
     )?;
+    if let Some(rewrite) = &plan.rewrite {
+        quest.fact(Signal::PlanRewriteCost, id, rewrite.cost, &rewrite.sql)?;
+    }
     let best = plan.trials.iter().min_by(|one, other| {
         one.cost
             .total_cmp(&other.cost)
@@ -86,14 +90,14 @@ fn record(quest: &mut Quest<'_>, plan: &plan::Plan, sql: &str) -> Result<(), Err
     Ok(())
 }
 
-/// A sequential scan under a sort, a unique and another sort: DISTINCT ON, then the latest of it.
-fn is_distinct_on(plan: &plan::Plan) -> bool {
-    let kinds: Vec<&str> = plan.steps.iter().map(|step| step.kind.as_str()).collect();
-    let Some(unique) = kinds.iter().position(|kind| *kind == "Unique") else {
-        return false;
-    };
-    let sorted = |kinds: &[&str]| kinds.iter().any(|kind| kind.contains("Sort"));
-    sorted(&kinds[unique..]) && kinds[unique..].contains(&"Seq Scan")
+/// The table that is read from end to end, in the order of a sort or of an index, for the newest of each.
+fn distinct_on(plan: &plan::Plan) -> Option<&str> {
+    let unique = plan.steps.iter().position(|step| step.kind == "Unique")?;
+    let scan = plan.steps[unique..].iter().find(|step| step.is_of_all())?;
+    if scan.rows < SCAN_ROWS_MIN {
+        return None;
+    }
+    scan.relation.as_deref()
 }
 
 /// The statements that took most of the time, with their texts.

@@ -1,6 +1,9 @@
 //! Whether the target answers at all, and in which protocols.
 
-use std::time::Duration;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use load::{
     arrivals::Arrivals, config::Protocol, ending::Ending, outcome::Lost, summary::Summary, target::Scheme,
@@ -14,6 +17,12 @@ const REQUESTS: u64 = 5;
 
 /// Nobody waits longer to learn that a target is dead.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A target that is being started answers within this.
+const START_MAX: Duration = Duration::from_secs(60);
+
+/// How often it is asked.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Answers that mean: not so fast.
 const LIMITED: [u16; 2] = [429, 503];
@@ -66,6 +75,14 @@ pub(super) fn run(config: &Config) -> Result<Found, Error> {
 /// Whether nobody answers any more.
 pub(super) fn is_dead(config: &Config) -> bool {
     ask(config, config.load.protocol, 1).is_ok_and(|summary| summary.response.count() == 0)
+}
+
+/// Waits for a target that is being started. Whoever comes next finds out whether it came.
+pub(super) fn wait_until_it_answers(config: &Config, interrupt: &Watch) {
+    let until = Instant::now() + START_MAX;
+    while Instant::now() < until && !interrupt.is_stopped() && is_dead(config) {
+        thread::sleep(LOOK);
+    }
 }
 
 fn ask(config: &Config, protocol: Protocol, requests: u64) -> Result<Summary, Error> {

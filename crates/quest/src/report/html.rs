@@ -2,11 +2,15 @@
 
 use std::fmt::Write as _;
 
-use diagnosis::{counter::judge, source::State};
+use diagnosis::{
+    counter::judge,
+    source::{Source, State},
+};
 
 use super::{
-    Report,
+    Done, Report,
     chart::{self, escaped},
+    shape,
 };
 
 const STYLE: &str = "
@@ -72,6 +76,36 @@ fn charts(out: &mut String, report: &Report) {
         heading(out, "More users at once");
         out.push_str(&chart::throughput(verdict));
         out.push_str(&chart::latency(verdict));
+    }
+    let widest = verdict.steps.last().map(|step| step.experiment.as_str());
+    let shown: Vec<&Done> = report
+        .experiments
+        .iter()
+        .filter(|done| !done.histogram.is_empty())
+        .filter(|done| {
+            done.id == "baseline"
+                || Some(done.id.as_str()) == widest
+                || done.id.starts_with("open-")
+                || done.id.starts_with("story-")
+        })
+        .collect();
+    if !shown.is_empty() {
+        heading(out, "How latencies are spread");
+        out.push_str(&shape::histograms(&shown));
+    }
+    items(out, "How clients ask", &report.stories);
+    heading(out, "One slow request");
+    match &report.slow {
+        Some(trace) => out.push_str(&shape::waterfall(trace)),
+        None => {
+            let reason = report
+                .sources
+                .iter()
+                .rev()
+                .find(|source| source.source == Source::Traces)
+                .map_or("the evidence holds none", |source| source.reason.as_str());
+            let _ = writeln!(out, "<p class=\"soft\">Not shown: {}.</p>", escaped(reason));
+        }
     }
 }
 

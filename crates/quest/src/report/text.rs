@@ -38,6 +38,7 @@ pub fn page(report: &Report) -> String {
     }
     milliseconds(&mut out, verdict);
     steps(&mut out, verdict);
+    list(&mut out, "How clients ask", &report.stories);
     if let Some(finding) = verdict.findings.first() {
         list(&mut out, "Why", &finding.reasons);
         list(&mut out, "Doubts", &finding.doubts);
@@ -179,8 +180,9 @@ fn steps(out: &mut String, verdict: &Verdict) {
             .map_or_else(|| "-".to_owned(), |p99| format!("{p99:.2}"));
         let _ = writeln!(
             out,
-            "  {:>5.0} {:>11.0} {:>10.2} {:>10} {:>7.1} %",
+            "  {:>5.0} {:>11.*} {:>10.2} {:>10} {:>7.1} %",
             step.users,
+            if step.rate.mid < 10.0 { 2 } else { 0 },
             step.rate.mid,
             step.latency_ms.mid,
             p99,

@@ -1,10 +1,20 @@
 //! Every target has a clear ending, and none is sent more than was allowed.
 
-use std::{net::TcpListener, time::Duration};
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    thread,
+    time::Duration,
+};
 
-use diagnosis::{grade::Grade, signal::Signal};
+use diagnosis::{
+    bottleneck::Bottleneck,
+    grade::Grade,
+    signal::Signal,
+    source::{Source, State},
+};
 use load::config::Protocol;
-use quest::{error::Error, recording};
+use quest::{error::Error, observer::postgres::Location, recording};
 
 use crate::rig::{Directory, Rig, Serving, config, quest};
 
@@ -71,7 +81,12 @@ fn a_target_that_limits_the_rate_is_investigated() {
         .iter()
         .any(|seen| seen.signal == Signal::ClientStatus && seen.subject == "429");
     assert!(refused, "the refusals are in the evidence");
-    assert_ne!(found.verdict.grade, Grade::Proven);
+    assert_eq!(
+        found.verdict.bottleneck,
+        Some(Bottleneck::P8),
+        "{}",
+        found.verdict.sentence
+    );
 }
 
 #[test]
@@ -156,4 +171,57 @@ fn a_server_that_leaves_its_connections_loses_nothing() {
         "{} failed",
         sum(Signal::ClientErrors)
     );
+}
+
+/// A database that knows nobody: as PostgreSQL says it, whatever it is sent.
+fn stern_database() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let fields: &[u8] = b"SFATAL\0C28P01\0Mpassword authentication failed for user \"me\"\0\0";
+    drop(thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = stream;
+            let mut request = [0; 512];
+            // Who asks for TLS first is told that there is none.
+            while let Ok(count) = stream.read(&mut request) {
+                let is_tls = count == 8 && request[4..8] == [4, 210, 22, 47];
+                let mut answer = vec![b'N'];
+                if !is_tls {
+                    answer = vec![b'E'];
+                    answer.extend((fields.len() as u32 + 4).to_be_bytes());
+                    answer.extend(fields);
+                }
+                if count == 0 || stream.write_all(&answer).is_err() || !is_tls {
+                    break;
+                }
+            }
+        }
+    }));
+    address
+}
+
+#[test]
+fn wrong_credentials_are_told_and_the_rest_is_seen() {
+    let serving = Serving::start(Rig::healthy());
+    let out = Directory::new();
+    let mut config = config(&serving.url(), &out, 4);
+    let url = format!("postgres://me:secret@{}/shop", stern_database());
+    config
+        .sources
+        .postgres
+        .push(Location::parse(&url).expect("the URL is right"));
+    let found = quest(&config).expect("a verdict");
+    let state = found
+        .evidence
+        .sources
+        .iter()
+        .find(|state| state.source == Source::Activity)
+        .expect("it was asked for");
+    assert_eq!(state.state, State::Denied, "{}", state.reason);
+    assert!(
+        state.reason.contains("password authentication failed") && !state.reason.contains("secret"),
+        "{}",
+        state.reason
+    );
+    assert!(!found.verdict.steps.is_empty());
 }

@@ -26,9 +26,16 @@ use load::{
 use quest::{
     config::{Bounds, Config, Sources},
     error::Error,
+    hook::Undo,
     investigate::{Investigation, investigate},
 };
-use tokio::{net::TcpListener, runtime::Runtime, sync::Semaphore, task::JoinSet};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    runtime::Runtime,
+    sync::Semaphore,
+    task::JoinSet,
+};
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
@@ -47,6 +54,10 @@ pub(crate) struct Rig {
     pub(crate) dies_after: Option<u64>,
     /// Answers of one connection, before it says goodbye.
     pub(crate) per_connection: Option<u64>,
+    /// Streams of a connection at most.
+    pub(crate) streams: Option<u32>,
+    /// Whom each answer asks for a byte while it holds its connection of the pool.
+    pub(crate) database: Option<SocketAddr>,
 }
 
 impl Rig {
@@ -58,6 +69,8 @@ impl Rig {
             per_second: None,
             dies_after: None,
             per_connection: None,
+            streams: None,
+            database: None,
         }
     }
 }
@@ -67,6 +80,8 @@ struct Counters {
     requests: AtomicU64,
     handler_us: AtomicU64,
     wait_us: AtomicU64,
+    hold_us: AtomicU64,
+    pool_max: AtomicU64,
     in_use: AtomicU64,
     in_flight: AtomicU64,
     most_in_flight: AtomicU64,
@@ -75,6 +90,8 @@ struct Counters {
 /// A server that runs; stopped when dropped.
 pub(crate) struct Serving {
     pub(crate) address: SocketAddr,
+    /// Whose text, a number, is the size of the pool: for hooks.
+    pub(crate) pool_file: PathBuf,
     counters: Arc<Counters>,
     runtime: Option<Runtime>,
 }
@@ -91,12 +108,22 @@ impl Serving {
             .expect("a free port");
         let address = listener.local_addr().expect("its address");
         let counters = Arc::new(Counters::default());
-        let shared = Arc::clone(&counters);
+        let most = rig.pool.unwrap_or(1_000);
+        counters.pool_max.store(most.into(), Ordering::Relaxed);
+        let pool = Arc::new(Semaphore::new(most as usize));
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let pool_file = std::env::temp_dir().join(format!("quest-pool-{}-{number}", std::process::id()));
         let mut tasks = JoinSet::new();
-        tasks.spawn_on(serve(listener, rig, shared), runtime.handle());
+        let resizing = resize(pool_file.clone(), Arc::clone(&pool), Arc::clone(&counters));
+        tasks.spawn_on(resizing, runtime.handle());
+        tasks.spawn_on(
+            serve(listener, rig, pool, Arc::clone(&counters)),
+            runtime.handle(),
+        );
         tasks.detach_all();
         Serving {
             address,
+            pool_file,
             counters,
             runtime: Some(runtime),
         }
@@ -120,13 +147,29 @@ impl Drop for Serving {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
+        let _ = std::fs::remove_file(&self.pool_file);
     }
 }
 
-async fn serve(listener: TcpListener, rig: Rig, counters: Arc<Counters>) {
-    let pool = Arc::new(Semaphore::new(
-        rig.pool.map_or(Semaphore::MAX_PERMITS, |pool| pool as usize),
-    ));
+/// Makes the pool as large as a file says, as a server does that reads its configuration again.
+async fn resize(file: PathBuf, pool: Arc<Semaphore>, counters: Arc<Counters>) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let asked = std::fs::read_to_string(&file).ok();
+        let Some(asked) = asked.and_then(|text| text.trim().parse::<u64>().ok()) else {
+            continue;
+        };
+        let now = counters.pool_max.swap(asked, Ordering::Relaxed);
+        if asked > now {
+            pool.add_permits((asked - now) as usize);
+        } else if asked < now {
+            let taken = pool.acquire_many((now - asked) as u32).await;
+            taken.expect("the pool is never closed").forget();
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, rig: Rig, pool: Arc<Semaphore>, counters: Arc<Counters>) {
     let began = Instant::now();
     let mut connections = JoinSet::new();
     loop {
@@ -161,7 +204,8 @@ async fn serve(listener: TcpListener, rig: Rig, counters: Arc<Counters>) {
                     Ok::<_, Infallible>(answer)
                 }
             });
-            let builder = Builder::new(TokioExecutor::new());
+            let mut builder = Builder::new(TokioExecutor::new());
+            builder.http2().max_concurrent_streams(rig.streams);
             let connection = builder.serve_connection(TokioIo::new(stream), service);
             let mut connection = std::pin::pin!(connection);
             tokio::select! {
@@ -187,7 +231,7 @@ async fn answer(
             .expect("the parts are right")
     };
     if request.uri().path() == "/metrics" {
-        return say(200, page(rig, counters));
+        return say(200, page(counters));
     }
     let count = counters.requests.fetch_add(1, Ordering::Relaxed);
     if let Some(most) = rig.per_second {
@@ -203,7 +247,15 @@ async fn answer(
     let permit = pool.acquire().await.expect("the pool is never closed");
     let waited = entered.elapsed();
     counters.in_use.fetch_add(1, Ordering::Relaxed);
+    let held = Instant::now();
     tokio::time::sleep(rig.work).await;
+    let is_answered = match rig.database {
+        Some(database) => ask(database).await.is_ok(),
+        None => true,
+    };
+    counters
+        .hold_us
+        .fetch_add(held.elapsed().as_micros() as u64, Ordering::Relaxed);
     counters.in_use.fetch_sub(1, Ordering::Relaxed);
     drop(permit);
     counters
@@ -213,21 +265,34 @@ async fn answer(
         .handler_us
         .fetch_add(entered.elapsed().as_micros() as u64, Ordering::Relaxed);
     counters.in_flight.fetch_sub(1, Ordering::Relaxed);
+    if !is_answered {
+        return say(503, "no database".to_owned());
+    }
     say(rig.status, "{\"a\":1}".to_owned())
 }
 
+async fn ask(database: SocketAddr) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(database).await?;
+    stream.set_nodelay(true)?;
+    stream.write_all(&[7]).await?;
+    stream.read_u8().await?;
+    Ok(())
+}
+
 /// As HikariCP and Micrometer would say it.
-fn page(rig: Rig, counters: &Counters) -> String {
+fn page(counters: &Counters) -> String {
     let seconds = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64 / 1e6;
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let done = count(&counters.requests).saturating_sub(count(&counters.in_flight));
     format!(
         "http_server_requests_seconds_sum {}\nhttp_server_requests_seconds_count {done}\n\
-         hikaricp_connections_acquire_seconds_sum {}\nhikaricp_connections_active {}\nhikaricp_connections_max {}\n",
+         hikaricp_connections_acquire_seconds_sum {}\nhikaricp_connections_active {}\nhikaricp_connections_max {}\n\
+         hikaricp_connections_usage_seconds_sum {hold}\ndb_client_operation_duration_seconds_sum {hold}\n",
         seconds(&counters.handler_us),
         seconds(&counters.wait_us),
         count(&counters.in_use),
-        rig.pool.unwrap_or(1_000)
+        count(&counters.pool_max),
+        hold = seconds(&counters.hold_us)
     )
 }
 
@@ -290,11 +355,16 @@ pub(crate) fn config(url: &str, out: &Directory, seconds: u64) -> Config {
             },
             samples: None,
         },
+        connections: None,
         sources: Sources {
             metrics: Vec::new(),
+            traces: Vec::new(),
             postgres: Vec::new(),
             processes: Vec::new(),
         },
+        hooks: Vec::new(),
+        undo: Undo::default(),
+        probes: Vec::new(),
         bounds: Bounds {
             budget: Duration::from_secs(seconds),
             rate_max: 10_000.0,

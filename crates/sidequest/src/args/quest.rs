@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Deserialize;
 
-use super::Span;
+use super::{Span, Strategy};
 
 pub(super) const EXAMPLES: &str = "\
 Measures, attributes, changes one factor, measures again, and says what limits
@@ -16,6 +16,8 @@ themselves. Every option is also a key of the file given by --config.
 
 Examples:
   sidequest quest --demo
+  sidequest quest --demo --as-posted --strategy each --out before
+  sidequest quest --demo --strategy each --compare before
   sidequest quest http://127.0.0.1:8080/api/v1/objects
   sidequest quest 'http://127.0.0.1:8080/objects/{id}' --values id=1..500 --at-once 500
   sidequest quest https://shop.test/ --metrics https://shop.test/metrics --process shop
@@ -33,6 +35,18 @@ pub(crate) struct Quest {
     /// Start the demo with data of its own, investigate it, and stop it.
     #[arg(long, conflicts_with_all = ["url", "replay"], help_heading = "What to ask")]
     pub(crate) demo: bool,
+    /// The demo's flights as the question was posted: all revisions in one table, and a view with DISTINCT ON.
+    #[arg(long, requires = "demo", help_heading = "What to ask")]
+    pub(crate) as_posted: bool,
+    /// How the demo answers; it then keeps no answer for the next request.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "STRATEGY",
+        requires = "demo",
+        help_heading = "What to ask"
+    )]
+    pub(crate) strategy: Option<Strategy>,
     #[command(flatten)]
     pub(crate) settings: Settings,
 }
@@ -72,6 +86,9 @@ pub(crate) struct Settings {
     /// Page of metrics in Prometheus' text format; once for each.
     #[arg(long, value_name = "URL", help_heading = "What to read")]
     pub(crate) metrics: Vec<String>,
+    /// Where the target keeps its traces, ours (/traces of the admin listener) or Jaeger's: the slowest is shown.
+    #[arg(long, value_name = "URL", help_heading = "What to read")]
+    pub(crate) traces: Vec<String>,
     /// Database behind the target, best as a role with pg_monitor; once for each.
     #[arg(
         long,
@@ -84,6 +101,20 @@ pub(crate) struct Settings {
     /// Process of this machine that belongs to the target, by number or name; once for each.
     #[arg(long, value_name = "PID|NAME", help_heading = "What to read")]
     pub(crate) process: Vec<String>,
+
+    /// Connections that all users share, as those of a browser share 6; without it each user has one of HTTP/1.1, or
+    /// all share one of HTTP/2.
+    #[arg(long, value_name = "N", help_heading = "What to ask")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) connections: Option<u32>,
+
+    /// Commands that change one setting and change it back, for proofs; in the file only, as [[hooks]].
+    #[arg(skip)]
+    pub(crate) hooks: Vec<Hook>,
+    /// Proxy of ours in the path to a party (`database`, `downstream`), which can add time to it: point the target
+    /// at LISTEN; once for each.
+    #[arg(long, value_name = "PATH=LISTEN,TO", help_heading = "What to change")]
+    pub(crate) probe: Vec<String>,
 
     /// How long all of it may take.
     #[arg(long, value_name = "TIME", help_heading = "Limits")]
@@ -128,6 +159,24 @@ pub(crate) struct Settings {
     pub(crate) seed: Option<u64>,
 }
 
+/// One of `[[hooks]]` in the file: a setting that may be changed for a while.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Hook {
+    /// What is changed, as the report names it: `pool`, `server.cpu`.
+    pub(crate) setting: Option<String>,
+    /// It becomes so many times what it was.
+    pub(crate) times: Option<f64>,
+    /// Or what is left out: `downstream`, `statement`.
+    pub(crate) leave_out: Option<String>,
+    /// The command that changes it.
+    pub(crate) apply: String,
+    /// The command that changes it back.
+    pub(crate) revert: String,
+    /// How long the target needs after each.
+    pub(crate) settle: Option<Span>,
+}
+
 impl Settings {
     /// These, and where they say nothing, the others.
     pub(crate) fn or(self, other: Settings) -> Settings {
@@ -143,8 +192,12 @@ impl Settings {
             h2,
             insecure,
             metrics,
+            traces,
             postgres,
             process,
+            connections,
+            hooks,
+            probe,
             budget,
             max_rate,
             max_concurrency,
@@ -171,8 +224,12 @@ impl Settings {
             h2: h2 || (other.h2 && !speaks),
             insecure: insecure || other.insecure,
             metrics: list(metrics, other.metrics),
+            traces: list(traces, other.traces),
             postgres: list(postgres, other.postgres),
             process: list(process, other.process),
+            connections: connections.or(other.connections),
+            hooks: if hooks.is_empty() { other.hooks } else { hooks },
+            probe: list(probe, other.probe),
             budget: budget.or(other.budget),
             max_rate: max_rate.or(other.max_rate),
             max_concurrency: max_concurrency.or(other.max_concurrency),

@@ -2,7 +2,7 @@
 
 mod demo;
 
-use std::{path::Path, thread};
+use std::{path::Path, process, thread};
 
 use anyhow::anyhow;
 use diagnosis::{compare, evidence::Evidence};
@@ -26,10 +26,19 @@ use crate::{
 
 /// Investigates, or judges again; and tells.
 pub(crate) fn run(quest: Quest) -> Result<Exit, Failure> {
-    let is_demo = quest.demo;
+    // A parser that knows that the demo excludes a URL forgets that these need the demo.
+    if !quest.demo && (quest.as_posted || quest.strategy.is_some()) {
+        return Err(Exit::Usage
+            .because(anyhow!("find the demo: --as-posted and --strategy are of --demo"))
+            .hint("a target of yours is investigated as it is"));
+    }
+    let wish = quest.demo.then_some(demo::Wish {
+        is_as_posted: quest.as_posted,
+        strategy: quest.strategy,
+    });
     let mut settings = settled(quest).map_err(|error| Exit::Usage.because(error))?;
-    let demo = is_demo
-        .then(|| demo::Demo::start(settings.quiet))
+    let demo = wish
+        .map(|wish| demo::Demo::start(wish, settings.quiet))
         .transpose()
         .map_err(|error| Exit::Target.because(error))?;
     if let Some(demo) = &demo {
@@ -127,9 +136,17 @@ fn attended(
                 name = signals.next() => {
                     interrupt.stop();
                     console::faults(format_args!("{name}: ending; what was seen so far is judged"));
-                    signals.while_stopping(async {
-                        let _ = (&mut is_done).await;
-                    }).await;
+                    tokio::select! {
+                        _ = &mut is_done => {}
+                        name = signals.next() => {
+                            // Even now nothing stays changed.
+                            if let Err(reason) = config.undo.now() {
+                                console::faults(format_args!("NOT CHANGED BACK: the hook {reason}"));
+                            }
+                            console::faults(format_args!("{name} again: stopped at once"));
+                            process::exit(Exit::Cut.code().into())
+                        }
+                    }
                 }
             }
             Ok::<(), Failure>(())

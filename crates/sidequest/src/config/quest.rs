@@ -11,13 +11,15 @@ use clap::{Args as _, FromArgMatches as _};
 use quest::{
     bound::Bound,
     config::{Bounds, Config, Sources},
+    hook::{Change, Hook, Undo},
     observer::postgres::Location,
+    probe::Place,
 };
 
 use super::load::Run;
 use crate::args::{
     load::Load,
-    quest::{Quest, Settings},
+    quest::{self as args, Quest, Settings},
 };
 
 const BUDGET: Duration = Duration::from_secs(180);
@@ -26,6 +28,11 @@ const CONCURRENCY_MAX: u32 = 256;
 const ERRORS_MAX_PERCENT: u32 = 20;
 const AT_ONCE: u32 = 200;
 const SEED: u64 = 1;
+/// How many times a hook multiplies its setting, and how long the target needs after it.
+const TIMES: f64 = 2.0;
+const SETTLE: Duration = Duration::from_secs(1);
+/// Parties that a probe can stand before.
+const PATHS: [&str; 2] = ["database", "downstream"];
 /// A request that takes longer is of no use to an investigation.
 const REQUEST_TIMEOUT: &str = "65s";
 
@@ -131,8 +138,21 @@ fn ask(settings: Settings) -> anyhow::Result<(Config, Vec<String>)> {
         scenario: run.scenario,
         url,
         load: run.config,
+        connections: settings.connections,
+        hooks: settings
+            .hooks
+            .iter()
+            .map(hook)
+            .collect::<anyhow::Result<Vec<_>>>()?,
+        undo: Undo::default(),
+        probes: settings
+            .probe
+            .iter()
+            .map(|text| probe(text))
+            .collect::<anyhow::Result<Vec<_>>>()?,
         sources: Sources {
             metrics: settings.metrics,
+            traces: settings.traces,
             postgres,
             processes: settings.process,
         },
@@ -152,6 +172,53 @@ fn ask(settings: Settings) -> anyhow::Result<(Config, Vec<String>)> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     Ok((config, run.notes))
+}
+
+fn hook(given: &args::Hook) -> anyhow::Result<Hook> {
+    let change = match (&given.setting, &given.leave_out) {
+        (Some(name), None) => {
+            let times = given.times.unwrap_or(TIMES);
+            if !times.is_finite() || times <= 0.0 {
+                bail!("understand the hook of `{name}`: times = {times} is no ratio");
+            }
+            Change::Setting {
+                name: name.clone(),
+                times,
+            }
+        }
+        (None, Some(what)) if given.times.is_none() => Change::LeaveOut(what.clone()),
+        _ => bail!(
+            "understand the hook of `{}`: it names either a setting, and how many times, or what to leave-out",
+            given.apply
+        ),
+    };
+    Ok(Hook {
+        change,
+        apply: given.apply.clone(),
+        revert: given.revert.clone(),
+        settle: given.settle.map_or(SETTLE, |span| span.0),
+    })
+}
+
+fn probe(text: &str) -> anyhow::Result<Place> {
+    let wrong = || {
+        anyhow!(
+            "understand --probe {text}: it is PATH=LISTEN,TO, such as database=127.0.0.1:6432,127.0.0.1:5432"
+        )
+    };
+    let (path, ends) = text.split_once('=').ok_or_else(wrong)?;
+    let (listen, to) = ends.split_once(',').ok_or_else(wrong)?;
+    if !PATHS.contains(&path) {
+        bail!(
+            "understand --probe {text}: `{path}` is none of {}",
+            PATHS.join(", ")
+        );
+    }
+    Ok(Place {
+        path: path.to_owned(),
+        listen: listen.parse().map_err(|_| wrong())?,
+        to: to.parse().map_err(|_| wrong())?,
+    })
 }
 
 /// What is asked for is said as `load` says it, so that one understands what the other does.

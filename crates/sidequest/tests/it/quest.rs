@@ -87,7 +87,7 @@ fn the_limit_of_nginx_is_named() {
         "--max-rate",
         "5000",
         "--budget",
-        "30s",
+        "60s",
         "--out",
         out,
         "--quiet",
@@ -96,6 +96,7 @@ fn the_limit_of_nginx_is_named() {
     let report = fs::read_to_string(directory.path().join("out/report.json")).expect("the report is there");
     let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
     assert_eq!(report["verdict"]["bottleneck"], "P1", "{said}");
+    assert_eq!(report["verdict"]["grade"], "proven", "{said}");
     assert!(said.contains("1000"), "the limit: {said}");
     assert!(said.contains("keepalive_requests"), "the setting: {said}");
 
@@ -157,6 +158,20 @@ fn mistakes_and_dead_targets() {
         "{secret}"
     );
 
+    let path = run(&mut sidequest(&[
+        "quest",
+        &url,
+        "--probe",
+        "cache=127.0.0.1:1,127.0.0.1:2",
+    ]));
+    assert!(
+        path.starts_with("exit code: 2\n") && path.contains("`cache` is none of database, downstream"),
+        "{path}"
+    );
+
+    let posted = run(&mut sidequest(&["quest", &url, "--as-posted"]));
+    assert!(posted.starts_with("exit code: 2\n"), "{posted}");
+
     let nothing = run(&mut sidequest(&["quest"]));
     assert!(
         nothing.starts_with("exit code: 2\n") && nothing.contains("give a URL"),
@@ -176,6 +191,23 @@ fn a_file_says_what_options_say() {
     let file = file.to_str().expect("the path is text");
     let dead = run(&mut sidequest(&["quest", "--config", file]));
     assert!(dead.starts_with("exit code: 10\n"), "{dead}");
+    let hook = "[[hooks]]\nsetting = \"pool\"\napply = \"touch a\"\nrevert = \"rm a\"\nsettle = \"1s\"\n";
+    fs::write(file, format!("url = \"http://127.0.0.1:1/\"\n{hook}")).expect("a file");
+    let told = run(&mut sidequest(&["quest", "--config", file]));
+    assert!(
+        told.contains("may change pool x2 by `touch a`") && told.contains("always changes it back by `rm a`"),
+        "{told}"
+    );
+    fs::write(
+        file,
+        format!("url = \"http://127.0.0.1:1/\"\n{hook}leave-out = \"downstream\"\n"),
+    )
+    .expect("a file");
+    let both = run(&mut sidequest(&["quest", "--config", file]));
+    assert!(
+        both.starts_with("exit code: 2\n") && both.contains("either a setting"),
+        "{both}"
+    );
     fs::write(file, "urll = \"http://127.0.0.1:1/\"\n").expect("a file");
     let unknown = run(&mut sidequest(&["quest", "--config", file]));
     assert!(

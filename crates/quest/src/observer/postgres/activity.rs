@@ -44,7 +44,11 @@ pub(super) fn read(session: &mut Session, version: &Version, reading: &mut Readi
         add("sessions".to_owned());
         match state {
             "active" => {
-                add("active".to_owned());
+                // A worker's time is its leader's, who is active as long: counted twice, statements would take longer
+                // than they do. What workers wait for is seen all the same.
+                if row.text(5) != Some("parallel worker") {
+                    add("active".to_owned());
+                }
                 if kind.is_empty() {
                     add("running".to_owned());
                     add(format!("wait/CPU//{query}"));

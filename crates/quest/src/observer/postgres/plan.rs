@@ -2,6 +2,7 @@
 //!
 //! Only reading statements are explained, never run; parameters are left open, as a generic plan has them.
 
+mod newest;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,9 @@ const TRIALS_MAX: usize = 8;
 
 /// Steps of one plan at most.
 const STEPS_MAX: usize = 200;
+
+/// Views that are looked at.
+const VIEWS_MAX: usize = 1_000;
 
 /// Parameters of one statement at most.
 const PARAMETERS_MAX: usize = 200;
@@ -33,6 +37,17 @@ pub struct Plan {
     pub trials: Vec<Trial>,
     /// Why none was tried, where none was.
     pub untried: Option<String>,
+    /// A view of the newest versions that it reads, said otherwise.
+    pub rewrite: Option<Rewrite>,
+}
+
+/// A view said otherwise, with the statement explained over it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rewrite {
+    /// What makes it so.
+    pub sql: String,
+    /// The cost of the statement with it.
+    pub cost: f64,
 }
 
 /// One step of a plan.
@@ -44,6 +59,9 @@ pub struct Step {
     pub kind: String,
     /// The table.
     pub relation: Option<String>,
+    /// The condition by which an index or a bitmap finds its rows; none reads the whole table.
+    #[serde(default)]
+    pub condition: Option<String>,
     /// What rows must fulfil.
     pub filter: Option<String>,
     /// By what it sorts.
@@ -63,8 +81,16 @@ pub struct Trial {
     pub is_used: bool,
 }
 
+impl Step {
+    /// Whether it reads a table from end to end.
+    pub fn is_of_all(&self) -> bool {
+        self.relation.is_some() && self.condition.is_none() && self.kind.ends_with("Scan")
+    }
+}
+
 /// Explains a statement, and tries the indexes that its plan suggests.
 pub fn explain(session: &mut Session, version: &Version, query_id: &str, sql: &str) -> Result<Plan, State> {
+    let sql = &uncommented(sql);
     if !is_reading(sql) {
         return Err(State::Absent(
             "only a statement that reads is explained".to_owned(),
@@ -94,18 +120,66 @@ fn explain_open(session: &mut Session, version: &Version, query_id: &str, sql: &
         ))?
         .len()
         == 1;
-    if !has_hypopg {
+    if has_hypopg {
+        for index in candidates(&plan.steps) {
+            plan.trials.push(try_index(session, &ask, &index)?);
+        }
+    } else {
         plan.untried = Some("hypopg is not installed in this database: CREATE EXTENSION hypopg".to_owned());
-        return Ok(plan);
     }
-    for index in candidates(&plan.steps) {
-        plan.trials.push(try_index(session, &ask, &index)?);
+    // Last, for it prepares another statement under the same name.
+    if plan.steps.iter().any(|step| step.kind == "Unique") {
+        plan.rewrite = try_rewrite(session, version, sql)?;
     }
-    if plan.trials.is_empty() {
+    if has_hypopg && plan.trials.is_empty() {
         plan.untried =
             Some("its plan scans no table by a condition or an order that an index could serve".to_owned());
     }
     Ok(plan)
+}
+
+/// The statement over its view rewritten, if it reads one of that form whose versions are surely unique.
+fn try_rewrite(session: &mut Session, version: &Version, sql: &str) -> Result<Option<Rewrite>, State> {
+    let views = session.query(&format!(
+        "SELECT {MARK} viewname::text, definition FROM pg_views \
+         WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND definition LIKE '%DISTINCT ON%' LIMIT {VIEWS_MAX}"
+    ))?;
+    for view in &views {
+        let (Some(name), Some(definition)) = (view.text(0), view.text(1)) else {
+            continue;
+        };
+        let Some(newest) = newest::understood(name, definition) else {
+            continue;
+        };
+        let Some(rewritten) = newest.within(sql) else {
+            continue;
+        };
+        if !is_unique(session, &newest)? {
+            continue;
+        }
+        let ask = prepare(session, version, &rewritten)?;
+        let root = ask_plan(session, &ask)?;
+        return Ok(Some(Rewrite {
+            sql: newest.sql(),
+            cost: cost(&root),
+        }));
+    }
+    Ok(None)
+}
+
+/// Whether no object has the same version twice, by a unique index over columns that are never null.
+fn is_unique(session: &mut Session, newest: &newest::Newest) -> Result<bool, State> {
+    let mut columns = newest.keys.clone();
+    columns.push(newest.version.clone());
+    columns.sort();
+    let rows = session.query(&format!(
+        "SELECT {MARK} 1 FROM pg_index i WHERE i.indrelid = {table}::regclass AND i.indisunique AND i.indpred IS NULL AND \
+         (SELECT string_agg(a.attname, ',' ORDER BY a.attname COLLATE \"C\") FROM pg_attribute a \
+          WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) AND a.attnotnull) = {columns}",
+        table = quoted(&newest.table),
+        columns = quoted(&columns.join(","))
+    ))?;
+    Ok(!rows.is_empty())
 }
 
 fn try_index(session: &mut Session, ask: &str, index: &str) -> Result<Trial, State> {
@@ -136,7 +210,7 @@ fn prepare(session: &mut Session, version: &Version, sql: &str) -> Result<String
     }
     let parameters = parameters(sql);
     session.query(&format!(
-        "SET LOCAL plan_cache_mode = force_generic_plan; PREPARE quest_plan AS {sql}"
+        "SET LOCAL plan_cache_mode = force_generic_plan; DEALLOCATE ALL; PREPARE quest_plan AS {sql}"
     ))?;
     let nulls = vec!["NULL"; parameters].join(", ");
     Ok(if parameters == 0 {
@@ -171,6 +245,9 @@ fn walk(node: &Value, depth: usize, steps: &mut Vec<Step>) {
         depth,
         kind: text("Node Type").unwrap_or_default(),
         relation,
+        condition: text("Index Cond")
+            .or_else(|| text("Recheck Cond"))
+            .or_else(|| text("TID Cond")),
         filter: text("Filter"),
         sort: node["Sort Key"]
             .as_array()
@@ -188,14 +265,18 @@ fn walk(node: &Value, depth: usize, steps: &mut Vec<Step>) {
 /// Indexes that could serve a sequential scan: by its filter, and by the orders that stand above it.
 fn candidates(steps: &[Step]) -> Vec<String> {
     let mut indexes = Vec::new();
-    for (at, scan) in steps
-        .iter()
-        .enumerate()
-        .filter(|(_, step)| step.kind == "Seq Scan")
-    {
+    for (at, scan) in steps.iter().enumerate().filter(|(_, step)| step.is_of_all()) {
         let Some(relation) = &scan.relation else { continue };
         let mut columns: Vec<Vec<String>> = Vec::new();
         if let Some(filter) = &scan.filter {
+            columns.extend(compared_columns(filter).into_iter().map(|column| vec![column]));
+        }
+        // A condition on what a view gives stands above it.
+        let conditions = steps[..at]
+            .iter()
+            .filter(|step| step.kind == "Subquery Scan")
+            .filter_map(|step| step.filter.as_ref());
+        for filter in conditions {
             columns.extend(compared_columns(filter).into_iter().map(|column| vec![column]));
         }
         let above = steps[..at].iter().filter(|step| !step.sort.is_empty());
@@ -266,6 +347,18 @@ fn parameters(sql: &str) -> usize {
         most = most.max(digits.parse().unwrap_or(0));
     }
     most.min(PARAMETERS_MAX)
+}
+
+/// A statement without its line comments: whoever writes it on one line again must not lose what follows them.
+fn uncommented(sql: &str) -> String {
+    let without = |line: &str| {
+        let comment = line
+            .match_indices("--")
+            .find(|(at, _)| line[..*at].matches('\'').count().is_multiple_of(2));
+        comment.map_or(line.len(), |(at, _)| at)
+    };
+    let lines: Vec<&str> = sql.lines().map(|line| &line[..without(line)]).collect();
+    lines.join("\n").trim().to_owned()
 }
 
 fn is_reading(sql: &str) -> bool {

@@ -117,6 +117,7 @@ pub const METRICS: &[Metric] = &[
     counter("http_request_queue_duration_seconds_sum", "queue_seconds"),
     // The pool of connections.
     counter("sidequest_database_lease_wait_seconds_total", "pool_wait_seconds"),
+    counter("sidequest_database_lease_wait_seconds_sum", "pool_wait_seconds"),
     counter("hikaricp_connections_acquire_seconds_sum", "pool_wait_seconds"),
     counter("go_sql_wait_duration_seconds_total", "pool_wait_seconds"),
     counter("db_client_connection_wait_time_seconds_sum", "pool_wait_seconds"),
@@ -164,6 +165,7 @@ pub const METRICS: &[Metric] = &[
     only(gauge("db_client_connection_count", "pool_idle"), "state", "idle"),
     gauge("pgxpool_idle_conns", "pool_idle"),
     gauge("sidequest_database_waiting", "pool_waiting"),
+    gauge("sidequest_database_leases_waiting", "pool_waiting"),
     gauge("hikaricp_connections_pending", "pool_waiting"),
     gauge("db_client_connection_pending_requests", "pool_waiting"),
     gauge("db_client_connections_pending_requests", "pool_waiting"),

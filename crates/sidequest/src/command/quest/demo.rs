@@ -13,9 +13,15 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow, bail};
+use clap::ValueEnum as _;
+use quest::observer::postgres::{Location, Session};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{args::quest::Settings, console};
+use crate::{
+    args::{Strategy, quest::Settings},
+    console,
+    declaration::POSTED,
+};
 
 /// Making and filling three databases, on a slow machine.
 const START_MAX: Duration = Duration::from_secs(180);
@@ -32,6 +38,15 @@ const OBJECTS: u32 = 200;
 /// The one list that is asked for, at most.
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
 
+/// Which demo.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    /// In the way that does not work.
+    pub(super) is_as_posted: bool,
+    /// Given, it is what is investigated, so no answer is kept for the next request.
+    pub(super) strategy: Option<Strategy>,
+}
+
 /// A server that runs. Dropped, it is stopped, and its data are gone.
 pub(super) struct Demo {
     child: Child,
@@ -44,9 +59,26 @@ pub(super) struct Demo {
     databases: Vec<String>,
 }
 
+impl Wish {
+    fn arguments(self) -> Vec<String> {
+        let mut arguments = Vec::new();
+        if self.is_as_posted {
+            arguments.extend(["--model".to_owned(), POSTED.to_owned()]);
+        }
+        if let Some(name) = self.strategy.and_then(|strategy| strategy.to_possible_value()) {
+            arguments.extend([
+                "--no-cache".to_owned(),
+                "--strategy".to_owned(),
+                name.get_name().to_owned(),
+            ]);
+        }
+        arguments
+    }
+}
+
 impl Demo {
     /// Starts it and waits until it listens.
-    pub(super) fn start(quiet: bool) -> anyhow::Result<Demo> {
+    pub(super) fn start(wish: Wish, quiet: bool) -> anyhow::Result<Demo> {
         let directory = env::temp_dir().join(format!("sidequest-demo-{}", process::id()));
         fs::create_dir_all(&directory).with_context(|| format!("make {}", directory.display()))?;
         let mut child = Command::new(env::current_exe().context("find ourselves")?)
@@ -61,6 +93,7 @@ impl Demo {
             ])
             .arg("--data")
             .arg(&directory)
+            .args(wish.arguments())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -106,6 +139,7 @@ impl Demo {
                 .collect(),
             Some(_) | None => Vec::new(),
         };
+        allow_hypothetical_indexes(&postgres);
         let demo = Settings {
             url: Some(format!("http://{}/api/v1/objects/{{id}}/analysis", self.address)),
             values: vec![format!("id={}", ids.join(","))],
@@ -113,6 +147,11 @@ impl Demo {
                 .admin
                 .iter()
                 .map(|admin| format!("http://{admin}/metrics"))
+                .collect(),
+            traces: self
+                .admin
+                .iter()
+                .map(|admin| format!("http://{admin}/traces"))
                 .collect(),
             postgres,
             process: vec![self.child.id().to_string()],
@@ -210,6 +249,18 @@ impl Drop for Demo {
             let _ = reader.join();
         }
         remove(&self.directory);
+    }
+}
+
+/// The databases are ours, so what lets indexes be tried without being made may be put into them. Where the machine
+/// has no hypopg, the report says what could not be tried for want of it.
+fn allow_hypothetical_indexes(postgres: &[String]) {
+    for url in postgres {
+        if let Ok(location) = Location::parse(url)
+            && let Ok(mut session) = Session::open(&location)
+        {
+            let _ = session.query("BEGIN READ WRITE; CREATE EXTENSION IF NOT EXISTS hypopg; COMMIT");
+        }
     }
 }
 
