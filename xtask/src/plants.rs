@@ -92,10 +92,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if options.rejudge {
         return recording::write_judged();
     }
-    let work = options
-        .work
-        .clone()
-        .unwrap_or_else(|| target().join("plants"));
+    let work = options.work.clone().unwrap_or_else(|| target().join("plants"));
     if !options.score {
         plant(options, &chosen, &work)?;
     }

@@ -47,7 +47,7 @@ pub(crate) struct Database {
     pub(crate) address: SocketAddr,
     undo: Vec<&'static str>,
     _process: Process,
-    _group: Group,
+    group: Group,
 }
 
 impl Database {
@@ -55,8 +55,13 @@ impl Database {
     pub(crate) fn start(directory: &Path, settings: &Settings) -> anyhow::Result<Database> {
         let bin = bin()?;
         let data = directory.join("postgres");
-        let is_new = !data.join("PG_VERSION").exists();
+        // Written last: what a failure left half filled is made anew.
+        let marker = directory.join("filled");
+        let is_new = !marker.exists();
         if is_new {
+            if data.exists() {
+                fs::remove_dir_all(&data).with_context(|| format!("remove {}", data.display()))?;
+            }
             make(&bin, &data)?;
         }
         let address = free_address()?;
@@ -89,7 +94,7 @@ impl Database {
             address,
             undo: Vec::new(),
             _process: process,
-            _group: group,
+            group,
         };
         database.wait()?;
         if is_new {
@@ -98,6 +103,7 @@ impl Database {
             let schema = fs::read_to_string(root().join("benchsuite/plants/schema.sql"))
                 .context("read the plants' schema")?;
             database.psql(NAME, &schema)?;
+            fs::write(&marker, "").with_context(|| format!("write {}", marker.display()))?;
         }
         for (apply, undo) in &settings.sql {
             database.undo.push(undo);
@@ -137,6 +143,7 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
+        self.group.lift_write_rate();
         for undo in self.undo.iter().rev() {
             if let Err(error) = self.psql(NAME, undo) {
                 say(format_args!("warning: a plant stays in the database: {error:#}"));
@@ -164,7 +171,10 @@ fn make(bin: &Path, data: &Path) -> anyhow::Result<()> {
     command.args(["-U", USER, "-A", "trust", "--locale=C", "-E", "UTF8"]);
     if output(&mut command).is_err() {
         fs::remove_dir_all(data)?;
-        bail!("make the plants' database: initdb failed below {}", data.display());
+        bail!(
+            "make the plants' database: initdb failed below {}",
+            data.display()
+        );
     }
     Ok(())
 }

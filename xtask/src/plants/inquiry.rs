@@ -47,7 +47,11 @@ pub(crate) struct Asked<'a> {
 }
 
 /// Starts the rig, sends the test load, and lets a quest find out.
-pub(crate) fn run(scenario: &Scenario, is_planted: bool, asked: &Asked<'_>) -> anyhow::Result<Option<Inquiry>> {
+pub(crate) fn run(
+    scenario: &Scenario,
+    is_planted: bool,
+    asked: &Asked<'_>,
+) -> anyhow::Result<Option<Inquiry>> {
     let rig = Rig::start(&scenario.settings(is_planted))?;
     let load = if is_planted {
         scenario.load
@@ -137,10 +141,10 @@ pub(crate) fn read(work: &Path, id: &str, is_planted: bool) -> anyhow::Result<Op
     if !note.exists() || !report.exists() {
         return Ok(None);
     }
-    let note: Value = serde_json::from_slice(&fs::read(&note)?)
-        .with_context(|| format!("read {}", note.display()))?;
-    let mut report: Value = serde_json::from_slice(&fs::read(&report)?)
-        .with_context(|| format!("read {}", report.display()))?;
+    let note: Value =
+        serde_json::from_slice(&fs::read(&note)?).with_context(|| format!("read {}", note.display()))?;
+    let mut report: Value =
+        serde_json::from_slice(&fs::read(&report)?).with_context(|| format!("read {}", report.display()))?;
     let verdict = serde_json::from_value(report["verdict"].take()).context("read the verdict")?;
     let seconds = Duration::from_secs_f64(note["seconds"].as_f64().unwrap_or(0.0));
     Ok(Some(Inquiry {

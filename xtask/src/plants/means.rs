@@ -34,8 +34,6 @@ pub(crate) enum Means {
     Quota(Party, u32),
     /// The cores on which a party runs, as cpuset lists them.
     Cores(Party, &'static str),
-    /// Bytes of memory.
-    Memory(Party, u64),
     /// Bytes a second to the disk.
     WriteRate(Party, u64),
     /// A setting of PostgreSQL.
@@ -57,7 +55,6 @@ pub(crate) struct Settings {
     pub(crate) is_certificate_rsa: bool,
     pub(crate) quota_percent: BTreeMap<Party, u32>,
     pub(crate) cores: BTreeMap<Party, &'static str>,
-    pub(crate) memory_bytes: BTreeMap<Party, u64>,
     pub(crate) write_rate_bytes: BTreeMap<Party, u64>,
     pub(crate) postgres: BTreeMap<&'static str, &'static str>,
     pub(crate) sql: Vec<(&'static str, &'static str)>,
@@ -93,9 +90,6 @@ impl Settings {
             }
             Means::Cores(party, list) => {
                 self.cores.insert(party, list);
-            }
-            Means::Memory(party, bytes) => {
-                self.memory_bytes.insert(party, bytes);
             }
             Means::WriteRate(party, bytes) => {
                 self.write_rate_bytes.insert(party, bytes);

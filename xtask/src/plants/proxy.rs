@@ -42,8 +42,7 @@ impl Proxy {
             .arg("-c")
             .arg(&file)
             .args(["-e", "stderr"]);
-        let mut process =
-            Process::start("nginx", &mut command, &directory.join("nginx.log"), Signal::TERM)?;
+        let mut process = Process::start("nginx", &mut command, &directory.join("nginx.log"), Signal::TERM)?;
         process.wait_for(address)?;
         Ok(Proxy {
             address,

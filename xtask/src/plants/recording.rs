@@ -20,13 +20,11 @@ use crate::workspace::root;
 pub(crate) const FILE: &str = "evidence.jsonl.zst";
 const ENDING: &str = ".jsonl.zst";
 /// The verdicts of all recordings, a line each: the test compares, `--rejudge` writes.
-const VERDICTS: &str = "verdicts.txt";
+pub(crate) const VERDICTS: &str = "verdicts.txt";
 /// Of one recording when unpacked.
 const BYTES_MAX: u64 = 1 << 28;
 /// Of one recording in the repository.
 pub(crate) const PACKED_MAX: usize = 300_000;
-/// Of all of them.
-pub(crate) const ALL_MAX: usize = 4_000_000;
 /// They are written once and read by everybody.
 const LEVEL: i32 = 19;
 
@@ -52,7 +50,9 @@ pub(crate) fn read(file: &Path) -> anyhow::Result<Evidence> {
 fn unpack(file: &Path) -> anyhow::Result<Vec<u8>> {
     let packed = File::open(file).with_context(|| format!("read {}", file.display()))?;
     let mut bytes = Vec::new();
-    zstd::Decoder::new(packed)?.take(BYTES_MAX).read_to_end(&mut bytes)?;
+    zstd::Decoder::new(packed)?
+        .take(BYTES_MAX)
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -73,7 +73,10 @@ pub(crate) fn all() -> anyhow::Result<Vec<(String, PathBuf)>> {
     let mut all = Vec::new();
     for entry in fs::read_dir(directory()).context("list the recordings")? {
         let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         if let Some(name) = name.strip_suffix(ENDING) {
             all.push((name.to_owned(), path.clone()));
         }
@@ -92,11 +95,6 @@ pub(crate) fn judge_all() -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// What was said of them when they were last looked at.
-pub(crate) fn judged() -> anyhow::Result<String> {
-    fs::read_to_string(directory().join(VERDICTS)).context("read the verdicts of the recordings")
-}
-
 /// Says that this version's verdicts are meant.
 pub(crate) fn write_judged() -> anyhow::Result<()> {
     fs::write(directory().join(VERDICTS), judge_all()?).context("write the verdicts of the recordings")
@@ -110,8 +108,10 @@ fn words(verdict: &Verdict) -> String {
     format!("{id}, {}{share}", verdict.grade.words())
 }
 
+type Baseline = fn(&Evidence) -> Option<Bottleneck>;
+
 /// The four baselines by name.
-pub(crate) const BASELINES: [(&str, fn(&Evidence) -> Option<Bottleneck>); 4] = [
+pub(crate) const BASELINES: [(&str, Baseline); 4] = [
     ("robust score (BARO)", baseline::robust_score),
     ("highest utilisation", baseline::highest_utilisation),
     ("biggest span", baseline::biggest_span),

@@ -82,7 +82,9 @@ fn join(near: TcpStream, far: TcpStream, delay: Duration) -> std::io::Result<()>
         let mut buffer = vec![0; CHUNK_BYTES];
         while let Ok(read) = from_far.read(&mut buffer)
             && read > 0
-            && send.send((Instant::now() + delay, buffer[..read].to_vec())).is_ok()
+            && send
+                .send((Instant::now() + delay, buffer[..read].to_vec()))
+                .is_ok()
         {}
     });
     thread::spawn(move || {

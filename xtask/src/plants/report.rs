@@ -35,7 +35,9 @@ pub(crate) fn table(cases: &[Case], score: &Score) -> String {
     for case in cases.iter().filter(|case| case.inquiry.is_planted) {
         plant_row(&mut text, case);
     }
-    text.push_str("\n| healthy | what looks suspicious | verdict | grade | false alarm |\n|---|---|---|---|---|\n");
+    text.push_str(
+        "\n| healthy | what looks suspicious | verdict | grade | false alarm |\n|---|---|---|---|---|\n",
+    );
     for case in cases.iter().filter(|case| !case.inquiry.is_planted) {
         let verdict = &case.inquiry.verdict;
         let what = match case.scenario.kind {
@@ -68,8 +70,7 @@ fn plant_row(text: &mut String, case: &Case) {
         let said = said.map_or_else(|| "none".to_owned(), |said| format!("{said:.0}"));
         format!("{said} / {truth:.0}")
     });
-    let rest =
-        unattributed(verdict).map_or_else(String::new, |share| format!("{:.0} %", share * 100.0));
+    let rest = unattributed(verdict).map_or_else(String::new, |share| format!("{:.0} %", share * 100.0));
     let load = case.inquiry.load;
     let bite = case.twin.map_or_else(String::new, |twin| {
         format!(
@@ -115,7 +116,11 @@ fn numbers(text: &mut String, score: &Score) {
     let _ = writeln!(text, "| time to verdict | {:.0} s | |", score.seconds);
     let _ = writeln!(text, "| composite | {:.2} | |", score.composite());
     if !score.invalid.is_empty() {
-        let _ = writeln!(text, "| not scored, does not bite | {} | |", score.invalid.join(", "));
+        let _ = writeln!(
+            text,
+            "| not scored, does not bite | {} | |",
+            score.invalid.join(", ")
+        );
     }
 }
 

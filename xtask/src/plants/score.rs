@@ -2,12 +2,7 @@
 
 use std::path::Path;
 
-use diagnosis::{
-    attribution::part::Part,
-    bottleneck::Bottleneck,
-    grade::Grade,
-    verdict::Verdict,
-};
+use diagnosis::{attribution::part::Part, bottleneck::Bottleneck, grade::Grade, verdict::Verdict};
 
 use super::{
     bite::Measured,
@@ -93,11 +88,11 @@ pub(crate) fn score(cases: &[Case]) -> Score {
         if !case.inquiry.is_planted {
             score.false_alarms.count(is_alarm(verdict));
             for (baseline, said) in score.baselines.iter_mut().zip(&case.baselines) {
-                baseline
-                    .2
-                    .count(said.is_some_and(|said| said != Bottleneck::X0));
+                baseline.2.count(said.is_some_and(|said| said != Bottleneck::X0));
             }
-            score.proven.count_if(verdict.grade == Grade::Proven, !is_alarm(verdict));
+            score
+                .proven
+                .count_if(verdict.grade == Grade::Proven, !is_alarm(verdict));
             continue;
         }
         if !case.is_valid() {
@@ -137,7 +132,11 @@ impl Score {
     /// 0.4 top-1 + 0.2 next limit + 0.2 (1 - false alarms) + 0.1 precision of Proven + 0.1 accounting. What was
     /// not counted at all is worth nothing, but that a quest which proves nothing proves nothing false.
     pub(crate) fn composite(&self) -> f64 {
-        let proven = if self.proven.of == 0 { 1.0 } else { self.proven.value() };
+        let proven = if self.proven.of == 0 {
+            1.0
+        } else {
+            self.proven.value()
+        };
         let calm = if self.false_alarms.of == 0 {
             0.0
         } else {

@@ -90,7 +90,10 @@ pub(super) const DOUBLES: &[Scenario] = &[
         plant: &[
             Means::Api("--pool", &["4"]),
             Means::Api("--idle-ms", &["20"]),
-            Means::Api("--sql", &["select sum(hashint4(n)) from generate_series(1, 60000) n"]),
+            Means::Api(
+                "--sql",
+                &["select sum(hashint4(n)) from generate_series(1, 60000) n"],
+            ),
         ],
         load: users(16),
         sources: ALL_SOURCES,

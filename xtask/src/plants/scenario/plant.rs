@@ -50,6 +50,7 @@ const fn plant(
 }
 
 /// What the rig has, what is planted, and which limit is known then.
+#[derive(Clone, Copy)]
 struct Planted {
     base: &'static [Means],
     plant: &'static [Means],
@@ -174,10 +175,7 @@ pub(super) const PLANTS: &[Scenario] = &[
         &[S6],
         Planted {
             base: &[LOOK_UP],
-            plant: &[
-                Means::Api("--body-bytes", &["400000"]),
-                Means::Api("--gzip", &[]),
-            ],
+            plant: &[Means::Api("--body-bytes", &["400000"]), Means::Api("--gzip", &[])],
             next: None,
         },
         users(8),
@@ -232,8 +230,14 @@ pub(super) const PLANTS: &[Scenario] = &[
         "newest first over a DISTINCT ON view, 500,000 revisions",
         &[D3],
         Planted {
-            base: &[Means::Api("--sql", &["select * from latest_kept order by at desc limit 20"])],
-            plant: &[Means::Api("--sql", &["select * from latest order by at desc limit 20"])],
+            base: &[Means::Api(
+                "--sql",
+                &["select * from latest_kept order by at desc limit 20"],
+            )],
+            plant: &[Means::Api(
+                "--sql",
+                &["select * from latest order by at desc limit 20"],
+            )],
             next: limit(D9, Rate::Plateau),
         },
         users(8),
@@ -300,6 +304,94 @@ pub(super) const PLANTS: &[Scenario] = &[
         Planted {
             base: &[WAIT_20_MS],
             plant: &[Means::Quota(Party::Generator, 3)],
+            next: None,
+        },
+        users(8),
+    ),
+    plant(
+        "applock",
+        "one lock of the whole API, held 8 ms",
+        &[S2],
+        Planted {
+            base: &[LOOK_UP],
+            plant: &[Means::Api("--lock-ms", &["8"])],
+            next: None,
+        },
+        users(8),
+    ),
+    plant(
+        "idletx",
+        "20 ms idle in each transaction; pool of 3, which suffices without it",
+        &[D7],
+        Planted {
+            base: &[
+                LOOK_UP,
+                Means::Api("--transaction", &[]),
+                Means::Api("--pool", &["3"]),
+            ],
+            plant: &[Means::Api("--idle-ms", &["20"])],
+            next: None,
+        },
+        users(12),
+    ),
+    plant(
+        "dropindex",
+        "the index that a route needs is gone, 400,000 rows",
+        &[D4],
+        Planted {
+            base: &[Means::Api("--sql", &["select * from event where kind = $1"])],
+            plant: &[Means::Sql {
+                apply: "drop index event_kind",
+                undo: "create index if not exists event_kind on event (kind)",
+            }],
+            next: None,
+        },
+        users(8),
+    ),
+    plant(
+        "tablelock",
+        "each request locks a table, 8 ms",
+        &[D6],
+        Planted {
+            base: &[
+                Means::Api("--transaction", &[]),
+                Means::Api(
+                    "--sql",
+                    &["lock table kind in access share mode", "select pg_sleep(0.008)"],
+                ),
+            ],
+            plant: &[Means::Api(
+                "--sql",
+                &[
+                    "lock table kind in access exclusive mode",
+                    "select pg_sleep(0.008)",
+                ],
+            )],
+            next: None,
+        },
+        users(8),
+    ),
+    plant(
+        "walfsync",
+        "commits wait for a disk that writes 200 kB/s",
+        &[D11],
+        Planted {
+            base: &[
+                Means::Api("--sql", &["update item set value = value + 1 where id = $1"]),
+                Means::Postgres("synchronous_commit", "on"),
+            ],
+            plant: &[Means::WriteRate(Party::Database, 200_000)],
+            next: None,
+        },
+        users(8),
+    ),
+    plant(
+        "noupstreamka",
+        "nginx keeps no connection to the API",
+        &[P4],
+        Planted {
+            base: &[],
+            plant: &[Means::NoUpstreamKeepAlive],
             next: None,
         },
         users(8),
