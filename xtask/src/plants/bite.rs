@@ -62,9 +62,14 @@ pub(crate) fn measure(binary: &Path, rig: &Rig, load: &Load) -> anyhow::Result<M
     std::fs::remove_file(&file)?;
     let result: Value = serde_json::from_str(&text).context("read the test load's result")?;
     let number = |pointer: &str| result.pointer(pointer).and_then(Value::as_f64).unwrap_or(0.0);
+    // What had to be sent again has failed once.
     let failed: f64 = ["http_errors", "failed_checks", "lost", "unsent", "resent"]
         .iter()
-        .map(|name| number(&format!("/requests/{name}")))
+        .filter_map(|name| result.pointer(&format!("/requests/{name}")))
+        .map(|counted| match counted {
+            Value::Object(by_reason) => by_reason.values().filter_map(Value::as_f64).sum(),
+            number => number.as_f64().unwrap_or(0.0),
+        })
         .sum();
     let ok = number("/requests/ok");
     let seconds = number("/active_ms") / 1e3;

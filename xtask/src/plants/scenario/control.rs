@@ -28,7 +28,7 @@ pub(super) const CONTROLS: &[Scenario] = &[
     control(
         "busy60",
         "API at about 60 % CPU, nothing queues",
-        &[WAIT_20_MS, Means::Api("--hash-blocks", &["45"])],
+        &[WAIT_20_MS, Means::Api("--hash-blocks", &["80"])],
         4,
     ),
     control(
@@ -58,7 +58,7 @@ pub(super) const CONTROLS: &[Scenario] = &[
     control(
         "throttledalittle",
         "a quota that throttles now and then",
-        &[WAIT_20_MS, Means::Quota(Party::Api, 60)],
+        &[WAIT_20_MS, Means::Quota(Party::Api, 20)],
         8,
     ),
     control(

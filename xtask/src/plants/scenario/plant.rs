@@ -1,7 +1,7 @@
 //! One bottleneck each: section 8.2 of the design, in its order.
 //!
-//! Without its plant a request waits 20 ms in the database and costs little, so that the load stays far below what
-//! the rig carries and the twin is healthy.
+//! Without its plant a request waits 10 to 40 ms in the database and costs little, so that the load stays far below
+//! what the rig carries and the twin is healthy.
 
 use diagnosis::bottleneck::Bottleneck::{self, *};
 
@@ -12,6 +12,10 @@ const WAIT_40_MS: Means = Means::Api("--sql", &["select pg_sleep(0.04)"]);
 const WAIT_20_MS: Means = Means::Api("--sql", &["select pg_sleep(0.02)"]);
 const WAIT_10_MS: Means = Means::Api("--sql", &["select pg_sleep(0.01)"]);
 const LOOK_UP: Means = Means::Api("--sql", &["select * from item where id = $1"]);
+const LOOK_UP_10_MS: Means = Means::Api(
+    "--sql",
+    &["select * from item where id = $1", "select pg_sleep(0.01)"],
+);
 
 const fn users(users_max: u32) -> Load {
     Load {
@@ -84,7 +88,11 @@ pub(super) const PLANTS: &[Scenario] = &[
         "nginx's default, 5000 requests on 1 connection",
         &[P1],
         Planted {
-            base: &[Means::Proxy("keepalive_requests", "100000")],
+            base: &[
+                WAIT_40_MS,
+                Means::Api("--pool", &["100"]),
+                Means::Proxy("keepalive_requests", "100000"),
+            ],
             plant: &[Means::Proxy("keepalive_requests", "1000")],
             next: None,
         },
@@ -108,7 +116,7 @@ pub(super) const PLANTS: &[Scenario] = &[
         Planted {
             base: &[WAIT_20_MS],
             plant: &[
-                Means::ProxyHttp("limit_req_zone", "$server_name zone=all:1m rate=50r/s"),
+                Means::ProxyHttp("limit_req_zone", "$binary_remote_addr zone=all:1m rate=50r/s"),
                 Means::Proxy("limit_req", "zone=all burst=5 nodelay"),
                 Means::Proxy("limit_req_status", "429"),
             ],
@@ -121,7 +129,7 @@ pub(super) const PLANTS: &[Scenario] = &[
         "proxy_read_timeout 1 s, a query of 0.3 to 1.15 s",
         &[D2, P9],
         Planted {
-            base: &[LOOK_UP],
+            base: &[LOOK_UP_10_MS],
             plant: &[
                 Means::Proxy("proxy_read_timeout", "1s"),
                 Means::Api(
@@ -141,7 +149,7 @@ pub(super) const PLANTS: &[Scenario] = &[
         "a new connection for each request, RSA of 4096 bits",
         &[P6],
         Planted {
-            base: &[LOOK_UP],
+            base: &[LOOK_UP_10_MS],
             plant: &[Means::CertificateRsa4096, Means::Proxy("keepalive_timeout", "0")],
             next: None,
         },
@@ -152,7 +160,7 @@ pub(super) const PLANTS: &[Scenario] = &[
         "hash loop, API on 1 core",
         &[S1],
         Planted {
-            base: &[LOOK_UP, Means::Cores(Party::Api, "1")],
+            base: &[LOOK_UP_10_MS, Means::Cores(Party::Api, "1")],
             plant: &[Means::Api("--hash-blocks", &["200"])],
             next: limit(S1, Rate::Plateau),
         },
@@ -167,14 +175,14 @@ pub(super) const PLANTS: &[Scenario] = &[
             plant: &[Means::Quota(Party::Api, 10)],
             next: limit(S3, Rate::Plateau),
         },
-        users(8),
+        users(16),
     ),
     plant(
         "bigjson",
         "400 kB of JSON with gzip",
         &[S6],
         Planted {
-            base: &[LOOK_UP],
+            base: &[LOOK_UP_10_MS],
             plant: &[Means::Api("--body-bytes", &["400000"]), Means::Api("--gzip", &[])],
             next: None,
         },
@@ -186,7 +194,7 @@ pub(super) const PLANTS: &[Scenario] = &[
         &[S7],
         Planted {
             base: &[
-                LOOK_UP,
+                LOOK_UP_10_MS,
                 Means::Downstream {
                     slots: 1_000,
                     slot_ms: 30,
@@ -213,17 +221,21 @@ pub(super) const PLANTS: &[Scenario] = &[
     ),
     plant(
         "slow1of50",
-        "one of fifty statements takes 40 ms; pool of 8, which suffices without it",
+        "one more statement, which takes 40 ms",
         &[D2],
         Planted {
-            base: &[LOOK_UP, Means::Api("--pool", &["8"])],
+            base: &[LOOK_UP_10_MS],
             plant: &[Means::Api(
                 "--sql",
-                &["select * from item where id = $1", "select pg_sleep(0.04)"],
+                &[
+                    "select * from item where id = $1",
+                    "select pg_sleep(0.01)",
+                    "select id, pg_sleep(0.04) from item where id = $1",
+                ],
             )],
             next: None,
         },
-        users(32),
+        users(16),
     ),
     plant(
         "distincton",
@@ -232,11 +244,17 @@ pub(super) const PLANTS: &[Scenario] = &[
         Planted {
             base: &[Means::Api(
                 "--sql",
-                &["select * from latest_kept order by at desc limit 20"],
+                &[
+                    "select * from latest_kept order by at desc limit 20",
+                    "select pg_sleep(0.01)",
+                ],
             )],
             plant: &[Means::Api(
                 "--sql",
-                &["select * from latest order by at desc limit 20"],
+                &[
+                    "select * from latest order by at desc limit 20",
+                    "select pg_sleep(0.01)",
+                ],
             )],
             next: limit(D9, Rate::Plateau),
         },
@@ -284,7 +302,7 @@ pub(super) const PLANTS: &[Scenario] = &[
         "PostgreSQL on 1 core, 8 active",
         &[D9],
         Planted {
-            base: &[LOOK_UP, Means::Cores(Party::Database, "1")],
+            base: &[LOOK_UP_10_MS, Means::Cores(Party::Database, "1")],
             plant: &[Means::Api(
                 "--sql",
                 &[
@@ -313,7 +331,7 @@ pub(super) const PLANTS: &[Scenario] = &[
         "one lock of the whole API, held 8 ms",
         &[S2],
         Planted {
-            base: &[LOOK_UP],
+            base: &[LOOK_UP_10_MS],
             plant: &[Means::Api("--lock-ms", &["8"])],
             next: None,
         },
@@ -321,25 +339,28 @@ pub(super) const PLANTS: &[Scenario] = &[
     ),
     plant(
         "idletx",
-        "20 ms idle in each transaction; pool of 3, which suffices without it",
+        "20 ms idle in each transaction, with a pool of 6",
         &[D7],
         Planted {
-            base: &[
-                LOOK_UP,
-                Means::Api("--transaction", &[]),
-                Means::Api("--pool", &["3"]),
+            base: &[LOOK_UP_10_MS, Means::Api("--transaction", &[])],
+            plant: &[
+                Means::Api("--sql", &["select * from item where id = $1"]),
+                Means::Api("--idle-ms", &["20"]),
+                Means::Api("--pool", &["6"]),
             ],
-            plant: &[Means::Api("--idle-ms", &["20"])],
             next: None,
         },
-        users(12),
+        users(16),
     ),
     plant(
         "dropindex",
         "the index that a route needs is gone, 400,000 rows",
         &[D4],
         Planted {
-            base: &[Means::Api("--sql", &["select * from event where kind = $1"])],
+            base: &[Means::Api(
+                "--sql",
+                &["select * from event where kind = $1", "select pg_sleep(0.01)"],
+            )],
             plant: &[Means::Sql {
                 apply: "drop index event_kind",
                 undo: "create index if not exists event_kind on event (kind)",
@@ -377,7 +398,13 @@ pub(super) const PLANTS: &[Scenario] = &[
         &[D11],
         Planted {
             base: &[
-                Means::Api("--sql", &["update item set value = value + 1 where id = $1"]),
+                Means::Api(
+                    "--sql",
+                    &[
+                        "update item set value = value + 1 where id = $1",
+                        "select pg_sleep(0.01)",
+                    ],
+                ),
                 Means::Postgres("synchronous_commit", "on"),
             ],
             plant: &[Means::WriteRate(Party::Database, 200_000)],
