@@ -151,9 +151,23 @@ impl Score {
 }
 
 impl Case {
-    /// A plant that does not bite is not scored.
+    /// A plant that does not bite is not scored. One that holds down the generator may bite the quest and not the
+    /// test load, which needs less CPU: what the quest saw at its highest load counts, too.
     pub(crate) fn is_valid(&self) -> bool {
-        self.twin.is_some_and(|twin| self.inquiry.load.bites(twin))
+        let seen = self.inquiry.verdict.steps.last().map(|step| Measured {
+            rate: step.rate.mid,
+            latency_ms: step.latency_ms.mid,
+            error_share: step.error_share,
+        });
+        let is_whole = self
+            .inquiry
+            .verdict
+            .steps
+            .last()
+            .is_some_and(|step| step.users >= f64::from(self.scenario.load.users_max));
+        self.twin.is_some_and(|twin| {
+            self.inquiry.load.bites(twin) || (is_whole && seen.is_some_and(|seen| seen.bites(twin)))
+        })
     }
 
     /// The verdict is what was planted; of a double plant, one of the two.

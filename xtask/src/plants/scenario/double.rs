@@ -47,12 +47,12 @@ pub(super) const DOUBLES: &[Scenario] = &[
     Scenario {
         id: "quota+slow",
         kind: Kind::Double,
-        what: "API quota 6 %, and a query of 40 ms",
+        what: "API quota 3 %, and a query of 40 ms",
         expected: &[S3, D2],
         next: None,
         base: &[Means::Api("--sql", &["select pg_sleep(0.01)"])],
         plant: &[
-            Means::Quota(Party::Api, 6),
+            Means::Quota(Party::Api, 3),
             Means::Api(
                 "--sql",
                 &["select * from item where id = $1", "select pg_sleep(0.04)"],

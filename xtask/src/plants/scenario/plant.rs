@@ -168,11 +168,11 @@ pub(super) const PLANTS: &[Scenario] = &[
     ),
     plant(
         "quota",
-        "API quota 10 %",
+        "API quota 4 %: what the design's 10 % is for its slower API",
         &[S3],
         Planted {
             base: &[WAIT_20_MS],
-            plant: &[Means::Quota(Party::Api, 10)],
+            plant: &[Means::Quota(Party::Api, 4)],
             next: limit(S3, Rate::Plateau),
         },
         users(16),
