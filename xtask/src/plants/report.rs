@@ -183,7 +183,7 @@ pub(crate) fn write(name: &str, options: &Options, cases: &[Case], score: &Score
     let mut page = format!(
         "# Plants: what quest says of bottlenecks that were planted\n\n\
          `cargo xtask plants`, each quest with a budget of {}; what is planted, and what must be found, is in `xtask/src/plants/scenario/`.\n\
-         A plant bites if it raises latency by half, costs 30 % of throughput or makes 1 % of requests fail, at the same load as its twin.\n\n\
+         A plant bites if it raises latency by half, costs 30 % of throughput or makes 1 % of requests fail, at the same load as its twin; what the quest itself saw at that load counts, too.\n\n\
          - Machine: {}\n- {}\n- {}\n- nginx, the foreign API (Python, `benchsuite/plants/api.py`) and PostgreSQL share the machine with the generator.\n\n",
         options.budget,
         machine.description,

@@ -58,13 +58,23 @@ pub(super) const CONTROLS: &[Scenario] = &[
     control(
         "throttledalittle",
         "a quota that throttles now and then",
-        &[WAIT_20_MS, Means::Quota(Party::Api, 20)],
+        &[WAIT_20_MS, Means::Quota(Party::Api, 8)],
         8,
     ),
     control(
         "checkpoint",
-        "a checkpoint every 30 s, while little is written",
-        &[WAIT_20_MS, Means::Postgres("checkpoint_timeout", "30s")],
+        "checkpoints, for pages of many rows are written and little log is kept",
+        &[
+            Means::Api(
+                "--sql",
+                &[
+                    "update item set value = value + 1 where id = $1",
+                    "select pg_sleep(0.02)",
+                ],
+            ),
+            Means::Postgres("max_wal_size", "32MB"),
+            Means::Postgres("min_wal_size", "32MB"),
+        ],
         8,
     ),
 ];
