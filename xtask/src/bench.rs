@@ -7,7 +7,7 @@ mod burst;
 pub(crate) mod import;
 pub(crate) mod latest;
 pub(crate) mod load;
-mod machine;
+pub(crate) mod machine;
 mod process;
 mod report;
 pub(crate) mod telemetry;
@@ -138,7 +138,7 @@ async fn measure(options: &Options, binary: &Path, data: &Path) -> anyhow::Resul
     report::write(options, &turns, same_bytes, ids.len())
 }
 
-fn build(without_engine: bool) -> anyhow::Result<PathBuf> {
+pub(crate) fn build(without_engine: bool) -> anyhow::Result<PathBuf> {
     say("building the release");
     let mut command = cargo();
     command.args(["build", "--release", "--locked", "--package", "sidequest"]);

@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod docs;
+mod plants;
 mod workspace;
 
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ enum Task {
     Ci(ci::Options),
     /// Write the generated pages of docs/reference/.
     Docs,
+    /// Plant bottlenecks, let quests find them, and score what they say.
+    Plants(plants::Options),
     /// Measure.
     Bench {
         #[command(subcommand)]
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
     let done = match CommandLine::parse().task {
         Task::Ci(options) => ci::run(&options),
         Task::Docs => docs::run(),
+        Task::Plants(options) => plants::run(&options),
         Task::Bench { scenario } => match scenario {
             Scenario::Burst(options) => bench::run(&options),
             Scenario::Load(line) => bench::load::run(&line),

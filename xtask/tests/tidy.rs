@@ -36,7 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("responder", &[]),
-    ("xtask", &[]),
+    ("xtask", &["diagnosis"]),
 ];
 
 /// The crates that do no I/O, start no task and read no clock, and all that they may depend on.

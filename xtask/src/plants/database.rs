@@ -1,0 +1,180 @@
+//! The rig's PostgreSQL: made once with the plants' tables, started anew for each scenario.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use rustix::process::Signal;
+
+use super::{
+    group::Group,
+    means::{Party, Settings},
+    process::{self, Process},
+};
+use crate::{
+    bench::free_address,
+    workspace::{output, root, run, say},
+};
+
+const USER: &str = "postgres";
+const NAME: &str = "plants";
+const READY_MAX: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(50);
+
+/// Every run has these; a scenario may say otherwise.
+const SETTINGS: &[(&str, &str)] = &[
+    ("shared_preload_libraries", "pg_stat_statements"),
+    ("max_connections", "200"),
+    ("shared_buffers", "256MB"),
+    ("unix_socket_directories", ""),
+    ("listen_addresses", "127.0.0.1"),
+    ("track_io_timing", "on"),
+    // What the disk of a test machine does is a plant of its own.
+    ("synchronous_commit", "off"),
+    // Parallel workers would share the database's work out by themselves.
+    ("max_parallel_workers_per_gather", "0"),
+];
+
+/// A running server; SQL that was applied is undone before it stops.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pub(crate) address: SocketAddr,
+    undo: Vec<&'static str>,
+    _process: Process,
+    group: Group,
+}
+
+impl Database {
+    /// Starts it as the settings say.
+    pub(crate) fn start(directory: &Path, settings: &Settings) -> anyhow::Result<Database> {
+        let bin = bin()?;
+        let data = directory.join("postgres");
+        // Written last: what a failure left half filled is made anew.
+        let marker = directory.join("filled");
+        let is_new = !marker.exists();
+        if is_new {
+            if data.exists() {
+                fs::remove_dir_all(&data).with_context(|| format!("remove {}", data.display()))?;
+            }
+            make(&bin, &data)?;
+        }
+        let address = free_address()?;
+        let group = Group::of(Party::Database, settings)?;
+        let mut command = process::command(&group, Path::new("setpriv"));
+        command.args([
+            &format!("--reuid={USER}"),
+            &format!("--regid={USER}"),
+            "--clear-groups",
+        ]);
+        command.arg(bin.join("postgres")).arg("-D").arg(&data);
+        command.args(["-p", &address.port().to_string()]);
+        for (name, value) in SETTINGS {
+            let value = settings.postgres.get(name).unwrap_or(value);
+            command.arg("-c").arg(format!("{name}={value}"));
+        }
+        for (name, value) in &settings.postgres {
+            if SETTINGS.iter().all(|(known, _)| known != name) {
+                command.arg("-c").arg(format!("{name}={value}"));
+            }
+        }
+        let mut process = Process::start(
+            "PostgreSQL",
+            &mut command,
+            &directory.join("postgres.log"),
+            Signal::INT,
+        )?;
+        process.wait_for(address)?;
+        let mut database = Database {
+            address,
+            undo: Vec::new(),
+            _process: process,
+            group,
+        };
+        database.wait()?;
+        if is_new {
+            say("filling the plants' tables");
+            database.psql(USER, "create database plants")?;
+            let schema = fs::read_to_string(root().join("benchsuite/plants/schema.sql"))
+                .context("read the plants' schema")?;
+            database.psql(NAME, &schema)?;
+            fs::write(&marker, "").with_context(|| format!("write {}", marker.display()))?;
+        }
+        for (apply, undo) in &settings.sql {
+            database.undo.push(undo);
+            database.psql(NAME, apply)?;
+        }
+        // What was read from the disk by one scenario must not be a difference to the next.
+        database.psql(
+            NAME,
+            "select count(*) from item, kind where item.id = kind.id; select pg_stat_statements_reset();",
+        )?;
+        Ok(database)
+    }
+
+    /// For those that connect, over this port.
+    pub(crate) fn url(port: u16) -> String {
+        format!("postgres://{USER}@127.0.0.1:{port}/{NAME}")
+    }
+
+    fn wait(&self) -> anyhow::Result<()> {
+        let started = Instant::now();
+        while let Err(error) = self.psql(USER, "select 1") {
+            if started.elapsed() > READY_MAX {
+                return Err(error);
+            }
+            thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
+    fn psql(&self, database: &str, sql: &str) -> anyhow::Result<()> {
+        let mut command = Command::new("psql");
+        command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", USER]);
+        command.args(["-p", &self.address.port().to_string(), "-d", database, "-c", sql]);
+        output(&mut command).map(drop)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.group.lift_write_rate();
+        for undo in self.undo.iter().rev() {
+            if let Err(error) = self.psql(NAME, undo) {
+                say(format_args!("warning: a plant stays in the database: {error:#}"));
+            }
+        }
+    }
+}
+
+fn bin() -> anyhow::Result<PathBuf> {
+    let path = output(Command::new("pg_config").arg("--bindir"))?;
+    Ok(PathBuf::from(String::from_utf8_lossy(&path).trim()))
+}
+
+fn make(bin: &Path, data: &Path) -> anyhow::Result<()> {
+    say("making the plants' database");
+    fs::create_dir_all(data).with_context(|| format!("create {}", data.display()))?;
+    run(Command::new("chown").arg(format!("{USER}:{USER}")).arg(data))?;
+    let mut command = Command::new("setpriv");
+    command.args([
+        &format!("--reuid={USER}"),
+        &format!("--regid={USER}"),
+        "--clear-groups",
+    ]);
+    command.arg(bin.join("initdb")).arg("-D").arg(data);
+    command.args(["-U", USER, "-A", "trust", "--locale=C", "-E", "UTF8"]);
+    if output(&mut command).is_err() {
+        fs::remove_dir_all(data)?;
+        bail!(
+            "make the plants' database: initdb failed below {}",
+            data.display()
+        );
+    }
+    Ok(())
+}
