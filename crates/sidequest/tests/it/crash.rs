@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fs,
+    io::Write as _,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
@@ -254,7 +255,9 @@ impl Ledger {
                 "account {account}"
             );
         }
-        println!(
+        // Seen with `--no-capture`: how much was put at stake.
+        let _ = writeln!(
+            std::io::stderr(),
             "{KILLS} deaths: {} revisions, {} acknowledged, {} writes without an answer, {} answered by 503",
             seen.len(),
             acknowledged.len(),
