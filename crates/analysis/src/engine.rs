@@ -27,7 +27,7 @@ use crate::{
     metric::{self, Metric},
     past::Horizons,
     plans::Plans,
-    prepared::{How, Prepared, SourceKey, SourcePlan},
+    prepared::{How, Prepared, SourceKey, SourcePlan, database_of},
     reference::References,
     sql::Asked,
     traced::{Batched, trace_of},
@@ -593,14 +593,4 @@ fn latest(wants: &[Want]) -> Instant {
         .map(|want| want.deadline)
         .max()
         .unwrap_or_else(Instant::now)
-}
-
-fn database_of(model: &Model, section: &Section) -> usize {
-    use model::section::Kind;
-    match &section.kind {
-        Kind::Rows(rows) => model.datasets[rows.dataset].database,
-        Kind::Groups(groups) => model.datasets[groups.dataset].database,
-        Kind::Series(series) => model.datasets[series.dataset].database,
-        Kind::Own(own) => own.database,
-    }
 }

@@ -198,3 +198,13 @@ fn dataset_of(section: &Section) -> Option<usize> {
         Kind::Own(_) => None,
     }
 }
+
+/// Where a section's rows are.
+pub(crate) fn database_of(model: &Model, section: &Section) -> usize {
+    match &section.kind {
+        Kind::Rows(rows) => model.datasets[rows.dataset].database,
+        Kind::Groups(groups) => model.datasets[groups.dataset].database,
+        Kind::Series(series) => model.datasets[series.dataset].database,
+        Kind::Own(own) => own.database,
+    }
+}

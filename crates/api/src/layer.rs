@@ -137,6 +137,7 @@ async fn outcome(
         Err(rejection) => Outcome::Problem(rejection.into()),
         Ok(Destination::Options(allow)) => Outcome::Options(allow),
         Ok(Destination::Route(call)) => {
+            exchange.trace.add(Step::Route, exchange.began, Instant::now());
             let step = exchange.trace.begin(Step::Handle);
             let outcome = run(site, exchange, *call).await;
             exchange.trace.end(step);

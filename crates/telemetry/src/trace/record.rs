@@ -124,7 +124,8 @@ impl Record {
                     split.database += took;
                     split.statements += 1;
                 }
-                Step::Handle
+                Step::Route
+                | Step::Handle
                 | Step::Queue { .. }
                 | Step::Batch { .. }
                 | Step::Measure { .. }

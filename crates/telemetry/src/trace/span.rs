@@ -7,6 +7,8 @@ use super::name::Name;
 /// What was done. Fixed in size; its names are numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// Until the route is found and what is asked is understood.
+    Route,
     /// The route's own work.
     Handle,
     /// Waiting to be taken into a batch of this source.
@@ -63,6 +65,7 @@ impl Step {
     /// Its kind, as JSON and the waterfall name it.
     pub fn kind(&self) -> &'static str {
         match self {
+            Step::Route => "route",
             Step::Handle => "handle",
             Step::Queue { .. } => "queue",
             Step::Batch { .. } => "batch",

@@ -299,7 +299,7 @@ impl Telling<'_> {
             links: Vec::new(),
         };
         match span.step {
-            Step::Handle | Step::Wake | Step::Document | Step::Encode | Step::Write => {}
+            Step::Route | Step::Handle | Step::Wake | Step::Document | Step::Encode | Step::Write => {}
             Step::Queue { source } | Step::Measure { source } => told.about = text(source),
             Step::Batch { source, wants, ids } => {
                 told.about = text(source);
