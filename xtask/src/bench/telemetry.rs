@@ -43,6 +43,13 @@ pub(crate) struct Options {
     /// How many distinct objects at once.
     #[arg(long, default_value_t = 500)]
     objects: usize,
+    /// What is on where everything is on.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "traces,otlp,profiles,log,scrape"
+    )]
+    parts: Vec<Part>,
     /// Where the databases are kept for the next run.
     #[arg(long)]
     data: Option<PathBuf>,
@@ -52,6 +59,15 @@ pub(crate) struct Options {
     /// Write no run into benchsuite/runs/.
     #[arg(long)]
     discard: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    Traces,
+    Otlp,
+    Profiles,
+    Log,
+    Scrape,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,16 +171,23 @@ impl InTurn<'_> {
         command.args(["--engine", "managed", "--no-cache", "--in-flight-max", "10000"]);
         command.args(["--listen", &listen.to_string(), "--admin", &admin.to_string()]);
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        match looking {
-            Looking::Off => command.args(["--no-traces", "--log-level", "off"]),
-            Looking::On => {
-                let sink = format!("http://{}", self.sink);
-                command.args(["--traces-share", "1", "--otlp", &sink, "--pyroscope", &sink]);
-                command.args(["--log-level", "info", "--log-format", "json"])
-            }
-        };
+        let is_on = |part: Part| looking == Looking::On && self.options.parts.contains(&part);
+        let sink = format!("http://{}", self.sink);
+        if is_on(Part::Traces) {
+            command.args(["--traces-share", "1"]);
+        } else {
+            command.arg("--no-traces");
+        }
+        if is_on(Part::Otlp) {
+            command.args(["--otlp", &sink]);
+        }
+        if is_on(Part::Profiles) {
+            command.args(["--pyroscope", &sink]);
+        }
+        let level = if is_on(Part::Log) { "info" } else { "off" };
+        command.args(["--log-level", level, "--log-format", "json"]);
         let server = process::Server::start(command, listen, admin).await?;
-        let scraper = (looking == Looking::On).then(|| Scraper::start(admin));
+        let scraper = is_on(Part::Scrape).then(|| Scraper::start(admin));
         let mut turns = Vec::new();
         for (question, bursts) in [
             (Question::Analyses, self.options.bursts),

@@ -4,6 +4,8 @@ use crate::{
     attribution::part::Part,
     bottleneck::Bottleneck,
     counter::{Class, CounterExperiment, Factor, Measure},
+    finding::Basis,
+    interval::Interval,
     rule::{Direct, Rank, Rule, between, more_users, unchanged},
     scene::{Answer, Claim, Scene, answer, unseen},
     signal::Signal,
@@ -28,7 +30,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn claim(scene: &Scene<'_>) -> Option<Claim> {
     // Everything that only the client has seen.
-    scene.growth(|part, subject| match part {
+    let grown = scene.growth(|part, subject| match part {
         Part::Throttled | Part::WaitingForCpu => subject == "client",
         Part::Queued
         | Part::StreamWait
@@ -37,8 +39,33 @@ fn claim(scene: &Scene<'_>) -> Option<Claim> {
         | Part::Server
         | Part::Unattributed => true,
         _ => false,
+    });
+    grown.or_else(|| standing(scene))
+}
+
+/// An unwell generator voids the run also where latency did not grow: it was as slow with one user.
+fn standing(scene: &Scene<'_>) -> Option<Claim> {
+    let throttled = scene.throttled("client");
+    let delayed = scene
+        .at_high(Signal::GeneratorDelayShare, "")
+        .map(|seen| (seen.value, seen));
+    let (share, seen) = [throttled, delayed]
+        .into_iter()
+        .flatten()
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    (share >= STANDING_MIN).then(|| Claim {
+        share: Interval::exact(share.min(1.0)),
+        basis: Basis::Standing,
+        words: format!(
+            "why times of the generator mean nothing: it did not run for {:.0} % of the time in which it wanted to",
+            share * 100.0
+        ),
+        cites: vec![seen.cite],
     })
 }
+
+/// A generator that stands still for half of its time has measured itself.
+const STANDING_MIN: f64 = 0.5;
 
 const CPU_MAX: f64 = 0.85;
 const DELAY_MAX: f64 = 0.10;
@@ -76,7 +103,7 @@ fn handler_share(scene: &Scene<'_>) -> Option<(f64, crate::view::Seen)> {
         scene.at_low(Signal::AppHandlerMs, "")?,
         scene.at_high(Signal::AppHandlerMs, "")?,
     );
-    let attribution = scene.attribution.as_ref()?;
+    let attribution = scene.attribution.as_ref().filter(|_| scene.is_troubled)?;
     let growth = (attribution.high_ms - attribution.low_ms).max(1e-9);
     Some(((high.value - low.value) / growth, high))
 }

@@ -39,6 +39,7 @@ struct Suffered<'a> {
     /// Shares of its requests.
     errors: f64,
     resent: f64,
+    stranded: f64,
 }
 
 fn suffered<'a>(scene: &Scene<'a>) -> Option<Suffered<'a>> {
@@ -53,17 +54,19 @@ fn suffered<'a>(scene: &Scene<'a>) -> Option<Suffered<'a>> {
             .or_else(|| view.answers(id))?
             .max(1.0);
         let resent = view.value(id, Signal::ClientResent, "").unwrap_or(0.0) / requests;
-        let is_trouble = errors >= ERRORS_MIN || resent >= RESENT_MIN;
+        let stranded = stranded(scene, id, requests);
+        let is_trouble = errors >= ERRORS_MIN || resent >= RESENT_MIN || stranded >= ERRORS_MIN;
         is_trouble.then_some(Suffered {
             id,
             goaways,
             errors,
             resent,
+            stranded,
         })
     });
     found.max_by(|a, b| {
-        (a.errors + a.resent)
-            .total_cmp(&(b.errors + b.resent))
+        (a.errors + a.resent + a.stranded)
+            .total_cmp(&(b.errors + b.resent + b.stranded))
             .then(b.id.cmp(a.id))
     })
 }
@@ -75,6 +78,7 @@ fn claim(scene: &Scene<'_>) -> Option<Claim> {
         goaways,
         errors,
         resent,
+        stranded,
     } = suffered(scene)?;
     // A rejected request has a status, a lost one has none: what was answered is not the GOAWAY's fault.
     let rejected: f64 = view
@@ -93,13 +97,29 @@ fn claim(scene: &Scene<'_>) -> Option<Claim> {
         share: Interval::exact(share),
         basis: Basis::Errors,
         words: format!(
-            "{:.0} % of the lost requests in {id}: {:.1} % failed and {:.1} % were sent again",
+            "{:.0} % of the lost requests in {id}: {:.1} % failed and {:.1} % were sent again; a client that does not connect again loses {:.0} %",
             share * 100.0,
             errors * 100.0,
-            resent * 100.0
+            resent * 100.0,
+            stranded * 100.0
         ),
         cites: vec![goaways.cite],
     })
+}
+
+/// What is left of a burst over a chosen number of connections after each has carried what the server allows. Our client
+/// connects again; many do not, and lose it all.
+fn stranded(scene: &Scene<'_>, id: &str, requests: f64) -> f64 {
+    let Some(load) = scene.view.experiment(id).map(|experiment| &experiment.load) else {
+        return 0.0;
+    };
+    let counts = scene.view.points(id, Signal::ClientGoAwayRequests, "");
+    // Once may be chance; the rule wants the same number again.
+    let (Some(connections), true, [first, _, ..]) = (load.connections, load.requests.is_some(), counts)
+    else {
+        return 0.0;
+    };
+    (1.0 - first.1 * f64::from(connections) / requests).max(0.0)
 }
 
 fn direct(scene: &Scene<'_>) -> Answer {
