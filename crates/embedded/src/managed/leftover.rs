@@ -42,7 +42,7 @@ const STRAY_STEPS: [(Signal, Duration); 2] = [
 enum State {
     /// Nothing, or a process that has nothing to do with us: the number was given out again.
     Gone,
-    /// A server that ended and was not reaped. PostgreSQL takes it for a running one and refuses to start.
+    /// A server that ended, or is ending, and was not reaped. PostgreSQL takes it for a running one and refuses to start.
     Zombie,
     /// A server in this directory.
     Running,

@@ -13,6 +13,8 @@ pub(super) fn state(pid: u32, data: &Path) -> State {
     match status(pid) {
         Some((ZOMBIE | DEAD, name)) if name == PROGRAM => State::Zombie,
         Some(_) if works_in(pid, data) || serves(pid, data) => State::Running,
+        // On its way out it has neither a directory nor a command line any more, and is no zombie yet.
+        Some((_, name)) if name == PROGRAM && command_line(pid).is_empty() => State::Zombie,
         Some(_) | None => State::Gone,
     }
 }
@@ -40,7 +42,7 @@ fn works_in(pid: u32, data: &Path) -> bool {
 
 /// Whether the command line names the directory. In a container root may not see where others work.
 fn serves(pid: u32, data: &Path) -> bool {
-    let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let command = command_line(pid);
     let mut words = command.split(|byte| *byte == 0);
     words
         .next()
@@ -50,4 +52,8 @@ fn serves(pid: u32, data: &Path) -> bool {
                 .canonicalize()
                 .is_ok_and(|word| word == data)
         })
+}
+
+fn command_line(pid: u32) -> Vec<u8> {
+    fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()
 }
