@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     process::{Child, ChildStdout, Command, Stdio},
 };
 
@@ -50,6 +50,13 @@ fn start(test: &str) -> Option<Rotel> {
     while !line.contains("Starting Rotel") {
         line.clear();
         assert_ne!(said.read_line(&mut line).unwrap(), 0, "rotel ended");
+    }
+    // It says that it starts before it listens.
+    for address in [&grpc, &http] {
+        while TcpStream::connect(address).is_err() {
+            assert!(child.try_wait().unwrap().is_none(), "rotel ended");
+            std::thread::yield_now();
+        }
     }
     Some(Rotel {
         child,
@@ -99,7 +106,6 @@ async fn received(protocol: Protocol, test: &str) {
         Protocol::Grpc => &rotel.grpc,
     };
     let mut config = config(url, protocol);
-    // It says that it starts before it listens.
     config.attempts_max = 100;
     config.backoff = std::time::Duration::from_millis(50);
     config.backoff_max = std::time::Duration::from_millis(50);
