@@ -10,10 +10,12 @@ use model::{
     column::{Column, Type},
     revisions::{Bounds, ENVELOPE, Field, Revisions},
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+pub use self::members::{Given, Members};
 use crate::value;
 
+mod members;
 #[cfg(test)]
 mod tests;
 
@@ -68,8 +70,17 @@ impl Content {
     /// Members that Sidequest itself shows beside the columns (`revision`, `recorded_at`, .. and computed columns)
     /// are passed over, so that what was read can be sent back.
     pub fn of_json(collection: &Collection, body: &Value, key: Option<&str>) -> Result<Content, Vec<Fault>> {
+        Content::of_members(collection, &members_of(body)?, key)
+    }
+
+    /// The same from its members.
+    pub fn of_members(
+        collection: &Collection,
+        members: &Members<'_>,
+        key: Option<&str>,
+    ) -> Result<Content, Vec<Fault>> {
         let revisions = revisions(collection);
-        let (mut values, mut faults) = members(collection, revisions, body)?;
+        let (mut values, mut faults) = values(collection, revisions, members);
         same_key(collection, key, &mut values, &mut faults);
         finish(collection, revisions, values, faults)
     }
@@ -108,7 +119,7 @@ impl Part {
     /// The members that a PATCH gives (RFC 7396: null is null). The key may be given if it is the record's own.
     pub fn of_json(collection: &Collection, body: &Value, key: &str) -> Result<Part, Vec<Fault>> {
         let revisions = revisions(collection);
-        let (mut values, mut faults) = members(collection, revisions, body)?;
+        let (mut values, mut faults) = values(collection, revisions, &members_of(body)?);
         same_key(collection, Some(key), &mut values, &mut faults);
         for (column, value) in values.iter().enumerate() {
             if *value == Some(None)
@@ -139,51 +150,50 @@ fn revisions(collection: &Collection) -> &Revisions {
         .expect("only collections kept in revisions are written")
 }
 
-/// Values by column, as far as they were given: of a faulty one, null.
-type Given = Vec<Option<Option<String>>>;
-
-fn members(
-    collection: &Collection,
-    revisions: &Revisions,
-    body: &Value,
-) -> Result<(Given, Vec<Fault>), Vec<Fault>> {
-    let Value::Object(body) = body else {
-        return Err(vec![Fault {
+fn members_of(body: &Value) -> Result<Members<'_>, Vec<Fault>> {
+    Members::of_json(body).ok_or_else(|| {
+        vec![Fault {
             field: String::new(),
             given: shortened(&body.to_string()),
             expected: "a JSON object with the record's columns".to_owned(),
-        }]);
-    };
+        }]
+    })
+}
+
+/// Values by column, as far as they were given: of a faulty one, null.
+type Values = Vec<Option<Option<String>>>;
+
+fn values(collection: &Collection, revisions: &Revisions, members: &Members<'_>) -> (Values, Vec<Fault>) {
     let mut values = vec![None; collection.columns.len()];
     let mut faults = Vec::new();
-    for (name, given) in body {
+    for (name, given) in members.iter() {
         let Some(column) = collection.column(name) else {
-            faults.extend(unknown(collection, body, name, given));
+            faults.extend(unknown(collection, members, name, given));
             continue;
         };
         let (declared, field) = (&collection.columns[column], &revisions.fields[column]);
         if field.computed.is_some() {
             continue;
         }
-        match of_value(declared, field, given) {
+        match of_given(declared, field, given) {
             Ok(value) => values[column] = Some(value),
             Err(expected) => {
                 values[column] = Some(None);
                 faults.push(Fault {
-                    field: name.clone(),
+                    field: name.to_owned(),
                     given: shortened(&given.to_string()),
                     expected,
                 });
             }
         }
     }
-    Ok((values, faults))
+    (values, faults)
 }
 
 /// A member that is no column: a fault, unless it is one of those that Sidequest shows itself.
-fn unknown(collection: &Collection, body: &Map<String, Value>, name: &str, given: &Value) -> Option<Fault> {
-    let is_key_again = name == "id" && body.contains_key(collection.key_name());
-    if ENVELOPE.contains(&name) || is_key_again {
+fn unknown(collection: &Collection, members: &Members<'_>, name: &str, given: &Given<'_>) -> Option<Fault> {
+    let is_key_again = || name == "id" && members.get(collection.key_name()).is_some();
+    if ENVELOPE.contains(&name) || is_key_again() {
         return None;
     }
     let names: Vec<String> = collection
@@ -198,7 +208,7 @@ fn unknown(collection: &Collection, body: &Map<String, Value>, name: &str, given
     })
 }
 
-fn same_key(collection: &Collection, key: Option<&str>, values: &mut Given, faults: &mut Vec<Fault>) {
+fn same_key(collection: &Collection, key: Option<&str>, values: &mut Values, faults: &mut Vec<Fault>) {
     let Some(key) = key else { return };
     match &values[collection.key] {
         Some(Some(given)) if given != key => faults.push(Fault {
@@ -214,7 +224,7 @@ fn same_key(collection: &Collection, key: Option<&str>, values: &mut Given, faul
 fn finish(
     collection: &Collection,
     revisions: &Revisions,
-    values: Given,
+    values: Values,
     mut faults: Vec<Fault>,
 ) -> Result<Content, Vec<Fault>> {
     for (column, value) in values.iter().enumerate() {
@@ -243,15 +253,15 @@ fn missing(column: &Column, field: &Field, given: &str) -> Fault {
 }
 
 /// PostgreSQL's text of a JSON value, or what was expected.
-fn of_value(column: &Column, field: &Field, given: &Value) -> Result<Option<String>, String> {
+fn of_given(column: &Column, field: &Field, given: &Given<'_>) -> Result<Option<String>, String> {
     let text = match (column.kind, given) {
-        (_, Value::Null) => return Ok(None),
+        (_, Given::Null) => return Ok(None),
         (Type::Json, given) => return Ok(Some(given.to_string())),
-        (Type::Bool, Value::Bool(flag)) => flag.to_string(),
-        (Type::Int2 | Type::Int4 | Type::Int8 | Type::Float4 | Type::Float8, Value::Number(number)) => {
+        (Type::Bool, Given::Bool(flag)) => flag.to_string(),
+        (Type::Int2 | Type::Int4 | Type::Int8 | Type::Float4 | Type::Float8, Given::Number(number)) => {
             number.to_string()
         }
-        (Type::Text | Type::Uuid | Type::Date | Type::Timestamp | Type::Timestamptz, Value::String(text)) => {
+        (Type::Text | Type::Uuid | Type::Date | Type::Timestamp | Type::Timestamptz, Given::Text(text)) => {
             return of_text(column, field, text).map(Some);
         }
         _ => return Err(expected(column.kind, field)),

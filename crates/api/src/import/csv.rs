@@ -1,5 +1,7 @@
 //! Lines of CSV, whose first names the columns.
 
+use std::borrow::Cow;
+
 use store::{
     content::Content,
     import::BadRow,
@@ -182,7 +184,7 @@ impl Rows<'_> {
             let at = header
                 .iter()
                 .position(|field| matches!(field, Field::Envelope(known) if known == name))?;
-            fields[at].clone()
+            fields[at].as_deref().map(Cow::Borrowed)
         };
         row(self.reading, line, content, get)
     }

@@ -1,10 +1,12 @@
 //! Lines of JSON.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use model::collection::Collection;
 use serde_json::Value;
 use store::{
-    content::{Content, Fault},
+    content::{Content, Fault, Given, Members},
     import::{BadRow, Envelope, Kind, Row},
 };
 
@@ -79,16 +81,33 @@ impl<'a> Ndjson<'a> {
     }
 
     fn row(&self, text: &[u8], line: u64) -> Result<Box<Row>, String> {
-        let value: Value = serde_json::from_slice(text).map_err(|error| format!("is not JSON: {error}"))?;
         let collection = self.reading.collection;
-        let content = Content::of_json(collection, &value, None);
-        let get = |name: &str| match value.get(name) {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some(text.clone()),
-            Some(other) => Some(other.to_string()),
+        let members: Members<'_> = match serde_json::from_slice(text) {
+            Ok(members) => members,
+            Err(error) => return Err(not_an_object(collection, text, &error)),
+        };
+        let content = Content::of_members(collection, &members, None);
+        let get = |name: &str| match members.get(name) {
+            None | Some(Given::Null) => None,
+            Some(Given::Text(text)) => Some(Cow::Borrowed(&**text)),
+            Some(other) => Some(other.to_string().into()),
         };
         row(self.reading, line, content, get)
     }
+}
+
+/// What is wrong with a line that holds no object.
+fn not_an_object(collection: &Collection, text: &[u8], error: &serde_json::Error) -> String {
+    let other: Option<Value> = serde_json::from_slice(text).ok();
+    match other.map(|value| Content::of_json(collection, &value, None)) {
+        Some(Err(faults)) => joined(&faults),
+        Some(Ok(_)) | None => format!("is not JSON: {error}"),
+    }
+}
+
+fn joined(faults: &[Fault]) -> String {
+    let faults: Vec<String> = faults.iter().map(Fault::to_string).collect();
+    faults.join("; ")
 }
 
 pub(super) fn too_long(bytes_max: usize) -> String {
@@ -96,11 +115,11 @@ pub(super) fn too_long(bytes_max: usize) -> String {
 }
 
 /// A row of its content and what surrounds it; `get` gives a member of that as text.
-pub(super) fn row(
+pub(super) fn row<'l>(
     reading: &Reading<'_>,
     line: u64,
     content: Result<Content, Vec<Fault>>,
-    get: impl Fn(&str) -> Option<String>,
+    get: impl Fn(&str) -> Option<Cow<'l, str>>,
 ) -> Result<Box<Row>, String> {
     let mut problems = Vec::new();
     let envelope = envelope(reading, get, &mut problems);
@@ -125,9 +144,9 @@ pub(super) fn row(
     }
 }
 
-fn envelope(
+fn envelope<'l>(
     reading: &Reading<'_>,
-    get: impl Fn(&str) -> Option<String>,
+    get: impl Fn(&str) -> Option<Cow<'l, str>>,
     problems: &mut Vec<String>,
 ) -> Envelope {
     let mut text = |name: &str, chars_max: usize| {
@@ -137,7 +156,7 @@ fn envelope(
                 "`{name}`: expected a text of at most {chars_max} characters"
             ));
         }
-        Some(text)
+        Some(text.into_owned())
     };
     let (author, comment) = (
         text("author", AUTHOR_CHARS_MAX),

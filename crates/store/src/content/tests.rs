@@ -186,3 +186,24 @@ fn lines_of_csv_are_read_like_bodies() {
     let faults = read([None, Some("x"), Some("a"), Some("yes"), Some("-1"), Some("{")]).unwrap_err();
     insta::assert_snapshot!(lines(&faults).join("\n"));
 }
+
+#[test]
+fn members_of_a_text_are_those_of_its_tree() {
+    for text in [
+        "{}",
+        r#"{"a":null,"b":true,"c":-9223372036854775808,"d":18446744073709551615,"e":1e-3,"f":1.0,"g":123456789012345678901}"#,
+        r#"{"text":"plain","quoted":"a \"b\" \u00e4\n","":"no name","a\u0062":"escaped name"}"#,
+        r#"{"nested":{"a":[1,{"b":null}]},"list":[],"empty":{}}"#,
+        r#"{"twice":1,"other":2,"twice":"last"}"#,
+    ] {
+        let tree: Value = serde_json::from_str(text).unwrap();
+        let read: Members<'_> = serde_json::from_str(text).unwrap();
+        assert_eq!(Some(&read), Members::of_json(&tree).as_ref(), "{text}");
+        for (name, value) in tree.as_object().unwrap() {
+            assert_eq!(read.get(name).unwrap().to_string(), value.to_string(), "{text}");
+        }
+    }
+    for text in ["[]", "null", "7", "{\"a\":}", "{\"a\":1", "{\"a\":1}}"] {
+        assert!(serde_json::from_str::<Members<'_>>(text).is_err(), "{text}");
+    }
+}

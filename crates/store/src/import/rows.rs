@@ -1,6 +1,6 @@
 //! Rows on their way into the temporary table: by COPY, or from arrays where the engine does not know it.
 
-use std::pin::Pin;
+use std::{borrow::Cow, pin::Pin};
 
 use bytes::Bytes;
 use futures_util::SinkExt;
@@ -23,6 +23,7 @@ pub(super) enum Rows {
     Copy {
         sink: Pin<Box<CopyInSink<Bytes>>>,
         buffer: Vec<u8>,
+        written: Vec<usize>,
     },
     /// Column by column.
     Insert {
@@ -38,6 +39,7 @@ impl Rows {
             return Ok(Rows::Copy {
                 sink: Box::pin(sink),
                 buffer: Vec::with_capacity(BUFFER_BYTES + 4096),
+                written: statement::written(collection),
             });
         }
         let statement = client.prepare(&statement::insert(collection)).await?;
@@ -46,34 +48,15 @@ impl Rows {
     }
 
     pub(super) fn push(&mut self, collection: &Collection, row: &Row) {
-        let envelope = &row.envelope;
-        let instant = |instant: Option<jiff::Timestamp>| instant.map(|instant| instant.to_string());
-        let own = [
-            Some(row.line.to_string()),
-            Some(envelope.revision.to_string()),
-            instant(envelope.recorded_at),
-            instant(envelope.superseded_at),
-            envelope.author.clone(),
-            envelope.comment.clone(),
-            Some(envelope.deleted.to_string()),
-        ];
-        let own = own.iter().map(Option::as_deref);
-        let declared = statement::written(collection)
-            .into_iter()
-            .map(|column| row.content.values[column].as_deref());
         match self {
-            Rows::Copy { buffer, .. } => {
-                for (at, value) in own.chain(declared).enumerate() {
-                    if at > 0 {
-                        buffer.push(b'\t');
-                    }
-                    write_copied(value, buffer);
-                }
-                buffer.push(b'\n');
-            }
+            Rows::Copy { buffer, written, .. } => copied(row, written, buffer),
             Rows::Insert { columns, .. } => {
-                for (column, value) in columns.iter_mut().zip(own.chain(declared)) {
-                    column.push(value.map(str::to_owned));
+                let own = own(row).map(|value| value.map(Cow::into_owned));
+                let declared = statement::written(collection)
+                    .into_iter()
+                    .map(|column| row.content.values[column].clone());
+                for (column, value) in columns.iter_mut().zip(own.into_iter().chain(declared)) {
+                    column.push(value);
                 }
             }
         }
@@ -88,7 +71,7 @@ impl Rows {
 
     pub(super) async fn send(&mut self, client: &Client) -> Result<(), Error> {
         match self {
-            Rows::Copy { sink, buffer } => {
+            Rows::Copy { sink, buffer, .. } => {
                 let full = std::mem::replace(buffer, Vec::with_capacity(BUFFER_BYTES + 4096));
                 sink.send(full.into()).await
             }
@@ -114,12 +97,47 @@ impl Rows {
     }
 }
 
+/// What stands before a row's columns, in the order of the statements.
+fn own(row: &Row) -> [Option<Cow<'_, str>>; 7] {
+    let envelope = &row.envelope;
+    let instant = |instant: Option<jiff::Timestamp>| instant.map(|instant| instant.to_string().into());
+    [
+        Some(row.line.to_string().into()),
+        Some(envelope.revision.to_string().into()),
+        instant(envelope.recorded_at),
+        instant(envelope.superseded_at),
+        envelope.author.as_deref().map(Cow::Borrowed),
+        envelope.comment.as_deref().map(Cow::Borrowed),
+        Some(if envelope.deleted { "true" } else { "false" }.into()),
+    ]
+}
+
+/// A row as a line of COPY's text form.
+fn copied(row: &Row, written: &[usize], out: &mut Vec<u8>) {
+    for value in own(row) {
+        write_copied(value.as_deref(), out);
+        out.push(b'\t');
+    }
+    for column in written {
+        write_copied(row.content.values[*column].as_deref(), out);
+        out.push(b'\t');
+    }
+    // In place of the last tab.
+    out.pop();
+    out.push(b'\n');
+}
+
 /// A value in COPY's text form.
 fn write_copied(value: Option<&str>, out: &mut Vec<u8>) {
     let Some(value) = value else {
         out.extend_from_slice(b"\\N");
         return;
     };
+    let is_plain = |byte: &u8| !matches!(byte, b'\\' | b'\n' | b'\r' | b'\t');
+    if value.as_bytes().iter().all(is_plain) {
+        out.extend_from_slice(value.as_bytes());
+        return;
+    }
     for byte in value.bytes() {
         match byte {
             b'\\' => out.extend_from_slice(b"\\\\"),
