@@ -33,6 +33,9 @@ pub const STREAM_TABLE_MAX: usize = 1 << 20;
 /// a server that does nothing else would keep us busy for ever.
 pub const CHATTER_MAX: u64 = 10_000;
 
+/// A server that reads a body in small parts gives each of them back: so many bytes bring one update more.
+const BYTES_AN_UPDATE: u64 = 256;
+
 /// How a connection of HTTP/2 is used.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -164,6 +167,8 @@ pub struct Session<T> {
     receiving: receive::Receiving,
     uploads: Vec<upload::Upload>,
     chatter: u64,
+    /// Bytes of bodies sent, each of which the server may give back in updates of its windows.
+    uploaded: u64,
     stalled_since: Option<u64>,
     stalled_ns: u64,
     head_bytes: u64,
@@ -218,6 +223,7 @@ impl<T> Session<T> {
             receiving: receive::Receiving::new(),
             uploads: Vec::new(),
             chatter: 0,
+            uploaded: 0,
             stalled_since: None,
             stalled_ns: 0,
             head_bytes: 0,

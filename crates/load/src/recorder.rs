@@ -18,6 +18,9 @@ const DIGITS: u8 = 3;
 /// Samples handed over at once.
 const CHUNK: usize = 4_096;
 
+/// Kinds of requests of which each has times of its own: 256 kB on each thread.
+const TIMED_MAX: usize = 64;
+
 /// Statuses counted one by one: 0 to 999.
 const STATUSES: usize = 1_000;
 
@@ -54,6 +57,7 @@ pub(crate) struct Recorder {
     pub(crate) tally: Tally,
     pub(crate) first_scheduled: u64,
     pub(crate) last_done: u64,
+    pub(crate) last_answered: u64,
     slowest: BinaryHeap<Reverse<Slow>>,
     slowest_max: usize,
     warm_up: u64,
@@ -69,7 +73,7 @@ pub(crate) struct ByRequest {
     pub(crate) ok: u64,
     pub(crate) other: u64,
     pub(crate) body_bytes: u64,
-    /// Kept only where there are several.
+    /// Kept only where there are several, and not too many.
     pub(crate) response: Option<Times>,
 }
 
@@ -201,7 +205,7 @@ impl Recorder {
             ok: 0,
             other: 0,
             body_bytes: 0,
-            response: (requests > 1).then(Times::new),
+            response: (2..=TIMED_MAX).contains(&requests).then(Times::new),
         };
         Recorder {
             response: Times::new(),
@@ -220,6 +224,7 @@ impl Recorder {
             tally: Tally::default(),
             first_scheduled: u64::MAX,
             last_done: 0,
+            last_answered: 0,
             slowest: BinaryHeap::with_capacity(slowest_max + 1),
             slowest_max,
             warm_up,
@@ -278,6 +283,7 @@ impl Recorder {
         by_request.body_bytes += sample.body_bytes;
         // Times are of whole answers; how long the lost ones were waited for is in the log.
         if answered {
+            self.last_answered = self.last_answered.max(sample.done_ns);
             self.statuses[usize::from(sample.status) % STATUSES] += 1;
             self.response.record(response);
             self.service.record(service);

@@ -44,15 +44,17 @@ pub fn run(
         .connect_to
         .clone()
         .unwrap_or_else(|| scenario.target().place());
-    let peers = Peer::of(&place)?;
+    let mut peers = Peer::of(&place)?;
     let dialect = match scenario.target().scheme {
         Scheme::Http => None,
         Scheme::Https => Some(tls::dialect(&config.tls, scenario.target(), config.protocol)?),
     };
-    let protocol = match (config.protocol, &dialect) {
+    let (protocol, there) = match (config.protocol, &dialect) {
         (Protocol::Auto, None) => probe::protocol(&peers, config.timeouts.connect),
-        (protocol, _) => protocol,
+        (protocol, _) => (protocol, probe::reachable(&peers, config.timeouts.connect)),
     };
+    // All clients measure one server: the first address of the name at which somebody listens.
+    peers.rotate_left(there);
     let wording = Wording::new(scenario, config);
     let orders = Orders {
         scenario,
@@ -133,7 +135,7 @@ pub fn negotiate(scenario: &Scenario, config: &Config) -> Result<Protocol, Error
         .unwrap_or_else(|| scenario.target().place());
     let peers = Peer::of(&place)?;
     Ok(match scenario.target().scheme {
-        Scheme::Http => probe::protocol(&peers, config.timeouts.connect),
+        Scheme::Http => probe::protocol(&peers, config.timeouts.connect).0,
         Scheme::Https => {
             let dialect = tls::dialect(&config.tls, scenario.target(), config.protocol)?;
             probe::protocol_of_tls(&peers, &dialect, config.timeouts.connect)

@@ -80,8 +80,10 @@ impl Scenario {
         let total: usize = requests.iter().map(|request| request.weight as usize).sum();
         if requests.len() > usize::from(u16::MAX) || total > CYCLE_MAX {
             return Err(wrong(format!(
-                "{} requests of weight {total}: at most {CYCLE_MAX} together",
-                requests.len()
+                "{} requests of weight {total}: at most {} requests, and a weight of {CYCLE_MAX} together; \
+                 `--values NAME=@FILE` fills one URL with as many values as you like",
+                requests.len(),
+                u16::MAX
             )));
         }
         if total == 0 {
@@ -168,6 +170,12 @@ impl Request {
         self.method == "HEAD"
     }
 
+    /// Whether it may follow another on a connection of HTTP/1.1 before that one is answered: when the connection
+    /// ends, nobody knows whether it was carried out (RFC 9110, 9.3.2).
+    pub(crate) fn may_be_pipelined(&self) -> bool {
+        self.is_idempotent()
+    }
+
     fn settle(&mut self) -> Result<(), Error> {
         let name = &self.name;
         if self.method.is_empty() || !self.method.bytes().all(is_token) {
@@ -182,6 +190,11 @@ impl Request {
             )));
         }
         for (header, value) in &mut self.headers {
+            if header.eq_ignore_ascii_case("host") && value.as_fixed().is_none() {
+                return Err(wrong(format!(
+                    "the header `host` of `{name}` differs from request to request: a connection has one host"
+                )));
+            }
             header.make_ascii_lowercase();
             if header.is_empty() || !header.bytes().all(is_token) {
                 return Err(wrong(format!("`{name}` has a header named `{header}`")));
@@ -215,6 +228,13 @@ impl Request {
 
 /// The order in which weighted requests follow each other, spread as evenly as their weights allow.
 fn interleave(requests: &[Request], total: usize) -> Vec<Turn> {
+    if total == requests.len() && requests.iter().all(|request| request.weight == 1) {
+        let turns = (0..total).map(|at| Turn {
+            request: at as u16,
+            rank: 0,
+        });
+        return turns.collect();
+    }
     let mut credit = vec![0_i64; requests.len()];
     let mut sent = vec![0_u32; requests.len()];
     let mut cycle = Vec::with_capacity(total);

@@ -244,7 +244,7 @@ impl Summary {
         let mut sum = Sum::new(scenario.requests().len());
         let mut busiest = 0.0_f64;
         for (recorder, findings) in parts.threads {
-            busiest = busiest.max(findings.cpu as f64 / findings.elapsed.max(1) as f64);
+            busiest = busiest.max(findings.cpu as f64 / findings.counted_until.max(1) as f64);
             sum.add(recorder, findings);
         }
         let Sum {
@@ -258,11 +258,17 @@ impl Summary {
             let warm_up = parts.ending.warm_up_ns();
             findings.active.saturating_sub(warm_up)
         } else {
-            recorder.last_done.saturating_sub(recorder.first_scheduled)
+            let until = match parts.ending.end_ns() {
+                // Who never answers must not make the others slow.
+                Some(end) => recorder.last_answered.max(end.min(findings.elapsed)),
+                None => recorder.last_done,
+            };
+            until.saturating_sub(recorder.first_scheduled)
         };
         let is_http2 = findings.protocol == Some(Protocol::Http2);
         slowest.sort_unstable_by(|one, other| other.cmp(one));
         slowest.truncate(parts.config.limits.slowest_listed_max);
+        let traffic = findings.traffic.since(findings.warm_up_traffic);
         let mut summary = Summary {
             target: format!(
                 "{}://{}",
@@ -291,10 +297,10 @@ impl Summary {
                 .map(|(status, count)| (status as u16, *count))
                 .collect(),
             traffic: Traffic {
-                received: findings.bytes_in,
-                sent: findings.bytes_out,
-                heads: findings.head_bytes,
-                heads_plain: findings.head_bytes_plain,
+                received: traffic.received,
+                sent: traffic.sent,
+                heads: traffic.heads,
+                heads_plain: traffic.heads_plain,
                 bodies: recorder.body_bytes,
             },
             response: recorder.response,
@@ -378,6 +384,7 @@ impl Sum {
         sum.warm_up_requests += recorder.warm_up_requests;
         sum.first_scheduled = sum.first_scheduled.min(recorder.first_scheduled);
         sum.last_done = sum.last_done.max(recorder.last_done);
+        sum.last_answered = sum.last_answered.max(recorder.last_answered);
         sum.stalled_by_samples |= recorder.stalled_by_samples;
         for (sum, one) in sum.by_request.iter_mut().zip(&recorder.by_request) {
             add_request(sum, one);
@@ -403,10 +410,8 @@ impl Sum {
         for (reason, count) in findings.failures {
             *sum.failures.entry(reason).or_default() += count;
         }
-        sum.bytes_in += findings.bytes_in;
-        sum.bytes_out += findings.bytes_out;
-        sum.head_bytes += findings.head_bytes;
-        sum.head_bytes_plain += findings.head_bytes_plain;
+        sum.traffic.add(findings.traffic);
+        sum.warm_up_traffic.add(findings.warm_up_traffic);
         sum.stalled += findings.stalled;
         sum.protocol = sum.protocol.or(findings.protocol);
         sum.tls_version = sum.tls_version.or(findings.tls_version);

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    client::{
+        Resumption,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime},
 };
@@ -49,6 +52,8 @@ pub(crate) fn dialect(tls: &Tls, target: &Target, protocol: Protocol) -> Result<
                 .map_err(|error| wrong(format!("the client's certificate: {error}")))?
         }
     };
+    // Each handshake is a whole one, as h2load's are: what a new visitor costs is what is measured.
+    config.resumption = Resumption::disabled();
     config.alpn_protocols = match protocol {
         Protocol::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         Protocol::Http1 => vec![b"http/1.1".to_vec()],

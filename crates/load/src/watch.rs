@@ -11,6 +11,7 @@ pub const CLASSES: usize = 32;
 #[derive(Debug, Default)]
 pub struct Watch {
     stop: AtomicBool,
+    ends_at_failure: AtomicBool,
     ok: AtomicU64,
     failed: AtomicU64,
     bytes: AtomicU64,
@@ -23,7 +24,9 @@ pub struct Watch {
 pub(crate) struct Tally {
     pub(crate) ok: u64,
     pub(crate) failed: u64,
-    pub(crate) bytes: u64,
+    /// Received since the beginning.
+    pub(crate) bytes_so_far: u64,
+    bytes_told: u64,
     pub(crate) classes: [u32; CLASSES],
     in_flight_told: u64,
 }
@@ -59,6 +62,15 @@ impl Watch {
         self.stop.load(Relaxed)
     }
 
+    /// A request has failed, and that ends the run on all threads.
+    pub(crate) fn fail(&self) {
+        self.ends_at_failure.store(true, Relaxed);
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.ends_at_failure.load(Relaxed)
+    }
+
     /// What was done so far.
     pub fn glance(&self) -> Glance {
         Glance {
@@ -73,7 +85,8 @@ impl Watch {
     pub(crate) fn add(&self, tally: &mut Tally, in_flight: u64) {
         self.ok.fetch_add(tally.ok, Relaxed);
         self.failed.fetch_add(tally.failed, Relaxed);
-        self.bytes.fetch_add(tally.bytes, Relaxed);
+        self.bytes
+            .fetch_add(tally.bytes_so_far.saturating_sub(tally.bytes_told), Relaxed);
         for (class, count) in tally.classes.iter().enumerate().filter(|(_, count)| **count > 0) {
             self.classes[class].fetch_add(u64::from(*count), Relaxed);
         }
@@ -82,6 +95,8 @@ impl Watch {
             .fetch_add(in_flight.wrapping_sub(tally.in_flight_told), Relaxed);
         *tally = Tally {
             in_flight_told: in_flight,
+            bytes_so_far: tally.bytes_so_far,
+            bytes_told: tally.bytes_so_far,
             ..Tally::default()
         };
     }

@@ -26,7 +26,7 @@ use std::{
 use rustix::time::{ClockId, clock_gettime};
 
 pub(crate) use self::{
-    facts::{Findings, Listed},
+    facts::{Bytes, Findings, Listed},
     source::total,
 };
 use crate::{
@@ -97,7 +97,10 @@ pub(crate) struct Worker<'a> {
     alive: usize,
     next_sweep: u64,
     sweep_ns: u64,
-    failed: bool,
+    /// Time in which requests were under way, or a connection for them was being made.
+    active: u64,
+    /// When requests were last answered, as far as [`Worker::count`] has seen.
+    answered_at: u64,
     cut: bool,
 }
 
@@ -142,7 +145,8 @@ impl<'a> Worker<'a> {
             sweep_ns: (config.timeouts.request.min(config.timeouts.connect) / 8)
                 .clamp(Duration::from_millis(1), SWEEP)
                 .as_nanos() as u64,
-            failed: false,
+            active: 0,
+            answered_at: 0,
             cut: false,
             began: Instant::now(),
             orders,
@@ -163,6 +167,8 @@ impl<'a> Worker<'a> {
         self.began = began;
         let began = self.now();
         let cpu_began = cpu_ns();
+        let end = self.orders.ending.end_ns().unwrap_or(u64::MAX);
+        let mut is_warm_up = self.orders.ending.warm_up_ns() > 0;
         for client in 0..self.clients.len() {
             if !self.source.is_open_loop() {
                 let users = self.orders.config.streams as usize;
@@ -190,7 +196,17 @@ impl<'a> Worker<'a> {
             self.turn(now);
             now = self.now();
             if is_active {
-                self.findings.active += now - before;
+                self.active += now - before;
+            }
+            // What is waited for in vain after the end is no time of the measurement.
+            if before < end || self.recorder.last_answered > self.answered_at {
+                self.answered_at = self.recorder.last_answered;
+                self.findings.active = self.active;
+                self.findings.counted_until = now;
+            }
+            if is_warm_up && now >= self.orders.ending.warm_up_ns() {
+                is_warm_up = false;
+                self.findings.warm_up_traffic = self.traffic();
             }
         }
         self.close_all(now);
@@ -200,6 +216,7 @@ impl<'a> Worker<'a> {
         self.findings.unsent = self.source.unsent(now);
         self.findings.note_clients(&self.clients, now);
         self.recorder.finish();
+        self.recorder.tally.bytes_so_far = self.findings.traffic.received;
         self.orders.watch.add(&mut self.recorder.tally, 0);
         Ok((self.recorder, self.findings))
     }
@@ -293,6 +310,15 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// Bytes of all connections so far.
+    fn traffic(&self) -> Bytes {
+        let mut sum = self.findings.traffic;
+        for connection in self.connections.iter().flatten() {
+            sum.add(connection.bytes());
+        }
+        sum
+    }
+
     /// A client that could take a scheduled request.
     fn list(&mut self, client: usize) {
         if self.source.is_open_loop() && !self.clients[client].is_listed {
@@ -327,8 +353,8 @@ impl<'a> Worker<'a> {
             outcome,
         };
         self.recorder.record(&sample, ticket.request);
-        if outcome != Outcome::Ok && self.orders.ending.is_at_failure() && !self.failed {
-            self.failed = true;
+        if outcome != Outcome::Ok && self.orders.ending.is_at_failure() {
+            self.orders.watch.fail();
             self.source.stop();
         }
         let client = &mut self.clients[client];

@@ -5,7 +5,10 @@ use super::{
     frame::{self, HEADER_BYTES, Header, code, flag, kind, setting},
     number::{decimal, three_digits},
 };
-use crate::{config::WINDOW_MAX, http2::CHATTER_MAX};
+use crate::{
+    config::WINDOW_MAX,
+    http2::{BYTES_AN_UPDATE, CHATTER_MAX},
+};
 
 /// Letters of a GOAWAY's explanation that are kept.
 const DEBUG_MAX: usize = 256;
@@ -582,7 +585,8 @@ impl<T> Session<T> {
     /// A frame that brings no answer nearer.
     fn chat(&mut self) -> Result<(), Fault> {
         self.chatter += 1;
-        if self.chatter > CHATTER_MAX + u64::from(self.streams.next()) * 4 {
+        let earned = u64::from(self.streams.next()) * 4 + self.uploaded / BYTES_AN_UPDATE;
+        if self.chatter > CHATTER_MAX + earned {
             return Err(Fault::Chatter);
         }
         Ok(())

@@ -389,3 +389,29 @@ fn a_body_waits_for_the_windows() {
     assert!(!session.has_uploads());
     assert_eq!(session.stalled_ns(110), 100);
 }
+
+#[test]
+fn windows_given_back_in_small_parts_are_no_flood() {
+    let (mut session, mut out) = opened(OPTIONS, 0);
+    let body: std::sync::Arc<[u8]> = vec![b'x'; 60_000].into();
+    let filling = || Filling {
+        body: Some(&body),
+        ..Filling::default()
+    };
+    let greeting = settings();
+    session.receive(&mut &greeting[..], &mut out).unwrap();
+    let updates = frame(kind::WINDOW_UPDATE, 0, 0, &1_000_u32.to_be_bytes()).repeat(60);
+    for number in 0..1_000_u32 {
+        out.clear();
+        session.open(0, &outline(), filling(), number, &mut out);
+        session.upload(0, &mut out);
+        assert!(!session.has_uploads(), "{number}");
+        // The server reads the body after it has come whole, a thousand bytes at a time.
+        let stream = 1 + 2 * number;
+        let head = frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, stream, OK);
+        let bytes = [updates.clone(), head].concat();
+        let mut input = &bytes[..];
+        while session.receive(&mut input, &mut out).unwrap().is_some() {}
+        assert_eq!(input.len(), 0);
+    }
+}

@@ -65,6 +65,7 @@ impl<T> Session<T> {
                 out.extend_from_slice(&upload.body[upload.sent..upload.sent + part]);
                 upload.sent += part;
                 self.window -= part as i64;
+                self.uploaded += part as u64;
                 stream.window -= part as i64;
                 if is_last {
                     return false;

@@ -17,9 +17,17 @@ const EVENTS_MAX: usize = 1_024;
 /// The token of the timer; sockets have smaller ones.
 const TIMER: u64 = u64::MAX;
 
+/// What a timer is set to that is not to ring.
+const NEVER: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
+
 pub(crate) struct Poll {
     epoll: OwnedFd,
     timer: OwnedFd,
+    /// Whether the timer was set: once it has rung, it rings at every wait until it is set anew.
+    is_armed: bool,
     events: Vec<epoll::Event>,
 }
 
@@ -39,6 +47,7 @@ impl Poll {
         Ok(Poll {
             epoll,
             timer,
+            is_armed: false,
             events: Vec::with_capacity(EVENTS_MAX),
         })
     }
@@ -70,17 +79,9 @@ impl Poll {
         };
         if precise && !at_most.is_zero() {
             // Setting it also forgets that it has rung before.
-            timerfd_settime(
-                &self.timer,
-                TimerfdTimerFlags::empty(),
-                &Itimerspec {
-                    it_interval: Timespec {
-                        tv_sec: 0,
-                        tv_nsec: 0,
-                    },
-                    it_value: timeout,
-                },
-            )?;
+            self.set_timer(timeout)?;
+        } else if self.is_armed {
+            self.set_timer(NEVER)?;
         }
         self.events.clear();
         match epoll::wait(
@@ -91,6 +92,19 @@ impl Poll {
             Ok(_) | Err(Errno::INTR) => Ok(self.events.len()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn set_timer(&mut self, to: Timespec) -> io::Result<()> {
+        timerfd_settime(
+            &self.timer,
+            TimerfdTimerFlags::empty(),
+            &Itimerspec {
+                it_interval: NEVER,
+                it_value: to,
+            },
+        )?;
+        self.is_armed = to != NEVER;
+        Ok(())
     }
 
     /// What happened to the socket of one of the events; none for the timer.

@@ -19,9 +19,21 @@ use crate::{
 /// A server that says nothing for so long is taken for one of HTTP/1.1, which waits for a request.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// HTTP/2 if the server answers its preface with SETTINGS, HTTP/1.1 otherwise.
-pub(super) fn protocol(peers: &[Peer], connect: Duration) -> Protocol {
-    for peer in peers {
+/// The first of several addresses that takes a connection; the first of all where none does, or there is no choice.
+pub(super) fn reachable(peers: &[Peer], connect: Duration) -> usize {
+    if peers.len() < 2 {
+        return 0;
+    }
+    let is_there = |peer: &Peer| match peer {
+        Peer::Inet(address) => TcpStream::connect_timeout(address, connect).is_ok(),
+        Peer::Unix(path) => UnixStream::connect(path).is_ok(),
+    };
+    peers.iter().position(is_there).unwrap_or(0)
+}
+
+/// HTTP/2 if the server answers its preface with SETTINGS, HTTP/1.1 otherwise; and which address it has.
+pub(super) fn protocol(peers: &[Peer], connect: Duration) -> (Protocol, usize) {
+    for (at, peer) in peers.iter().enumerate() {
         let speaks_http2 = match peer {
             Peer::Inet(address) => TcpStream::connect_timeout(address, connect).and_then(|stream| {
                 stream.set_read_timeout(Some(PATIENCE))?;
@@ -35,13 +47,13 @@ pub(super) fn protocol(peers: &[Peer], connect: Duration) -> Protocol {
             }),
         };
         match speaks_http2 {
-            Ok(true) => return Protocol::Http2,
-            Ok(false) => return Protocol::Http1,
+            Ok(true) => return (Protocol::Http2, at),
+            Ok(false) => return (Protocol::Http1, at),
             // The run will say what is wrong with it.
             Err(_) => {}
         }
     }
-    Protocol::Http1
+    (Protocol::Http1, 0)
 }
 
 /// What ALPN chooses; HTTP/1.1 where it chooses nothing, or nobody is there.

@@ -41,6 +41,7 @@ impl Made {
         let mut findings = Findings::new(self.config.limits.connections_listed_max);
         findings.elapsed = 1_000 * MS;
         findings.active = 1_000 * MS;
+        findings.counted_until = 1_000 * MS;
         self.threads.push((recorder, findings));
         self.threads.last_mut().unwrap()
     }

@@ -23,6 +23,9 @@ const SHARES: [(f64, &str); 7] = [
 /// Lines of the list of connections.
 const CONNECTIONS_SHOWN: usize = 10;
 
+/// Kinds of requests that are shown.
+const REQUESTS_SHOWN_MAX: usize = 64;
+
 /// Everything.
 pub fn text(summary: &Summary) -> String {
     let mut out = String::new();
@@ -194,7 +197,8 @@ fn requests(summary: &Summary, out: &mut String) {
         return;
     }
     let _ = writeln!(out, "\nby request:");
-    for request in &summary.by_request {
+    let left = summary.by_request.len().saturating_sub(REQUESTS_SHOWN_MAX);
+    for request in summary.by_request.iter().take(REQUESTS_SHOWN_MAX) {
         let (p50, p99) = request
             .response
             .as_ref()
@@ -209,6 +213,9 @@ fn requests(summary: &Summary, out: &mut String) {
             duration(p99 as f64),
             bytes(request.body_bytes as f64)
         );
+    }
+    if left > 0 {
+        let _ = writeln!(out, "  and {left} more, which --json has");
     }
 }
 

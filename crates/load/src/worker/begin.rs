@@ -16,7 +16,10 @@ impl Worker<'_> {
         let asked = self.orders.config.streams;
         match &connection.codec {
             Codec::None => 0,
-            Codec::Http1(http1) => asked.saturating_sub(http1.waiting.len() as u32),
+            Codec::Http1(http1) if self.orders.wording.may_be_pipelined => {
+                asked.saturating_sub(http1.waiting.len() as u32)
+            }
+            Codec::Http1(http1) => u32::from(http1.waiting.is_empty()),
             Codec::Http2(session) => {
                 let room = asked.saturating_sub(session.open_streams()).min(session.room());
                 match connection.requests_max {

@@ -61,7 +61,7 @@ impl Client {
             answered: 0,
             began: 0,
             last_answer: 0,
-            address: number as usize,
+            address: 0,
             line: None,
             requests_max: None,
         }

@@ -41,7 +41,6 @@ impl Worker<'_> {
             Codec::Http2(session) => session.goaway().cloned(),
             Codec::None | Codec::Http1(_) => None,
         };
-        self.findings.note_codec(&mut connection, now);
         self.findings.note_connection(
             &connection,
             self.clients[client].number,
@@ -95,21 +94,31 @@ impl Worker<'_> {
             self.clients[client].wanting.clear();
             return;
         }
-        let wait = (BACKOFF_NS << (state.failures - 1).min(10)).min(BACKOFF_MAX_NS);
+        // The next address is tried at once; only when all have failed is there something to wait for.
+        let rounds = (state.failures as usize / self.orders.peers.len()) as u32;
+        let wait = match rounds {
+            0 => 0,
+            _ => (BACKOFF_NS << (rounds - 1).min(10)).min(BACKOFF_MAX_NS),
+        };
         state.state = State::Waiting(now + wait);
         self.redials.push(Reverse((now + wait, client)));
     }
 
     /// Looks for what has taken too long, and whether somebody wants the run to end.
     pub(super) fn sweep(&mut self, now: u64) {
+        self.recorder.tally.bytes_so_far = self.traffic().received;
         self.orders.watch.add(&mut self.recorder.tally, self.in_flight);
         if self.orders.watch.is_stopped() {
             self.source.stop();
             self.cut = true;
             return;
         }
+        if self.orders.watch.has_failed() {
+            self.source.stop();
+        }
         let timeouts = self.orders.config.timeouts;
         let request = timeouts.request.as_nanos() as u64;
+        self.source.give_up(now, request);
         for slot in 0..self.connections.len() {
             let Some(mut connection) = self.connections[slot].take() else {
                 continue;
@@ -205,7 +214,6 @@ impl Worker<'_> {
             let closing = self.left(&connection);
             self.settle(&mut connection, Closing::Ours, now);
             let number = self.clients[connection.client].number;
-            self.findings.note_codec(&mut connection, now);
             self.findings
                 .note_connection(&connection, number, closing, None, None, now);
         }

@@ -8,6 +8,7 @@ use std::{
 
 use rustls::ClientConnection;
 
+use super::facts::Bytes;
 use crate::{dial, http1::Reader, http2::Session, sample::Ticket};
 
 #[derive(Debug)]
@@ -74,7 +75,6 @@ pub(crate) struct Facts {
     pub(crate) sent: u64,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
-    pub(crate) stalled: u64,
     pub(crate) tls_version: Option<&'static str>,
 }
 
@@ -85,6 +85,21 @@ impl Connection {
             Codec::None => 0,
             Codec::Http1(http1) => http1.waiting.len() as u32,
             Codec::Http2(session) => session.open_streams(),
+        }
+    }
+
+    /// Bytes so far.
+    pub(crate) fn bytes(&self) -> Bytes {
+        let (heads, heads_plain) = match &self.codec {
+            Codec::None => (0, 0),
+            Codec::Http1(http1) => (http1.reader.head_bytes(), http1.reader.head_bytes()),
+            Codec::Http2(session) => session.head_bytes(),
+        };
+        Bytes {
+            received: self.facts.bytes_in,
+            sent: self.facts.bytes_out,
+            heads,
+            heads_plain,
         }
     }
 

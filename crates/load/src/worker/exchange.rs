@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     http2::request::Outline,
     sample::trace_id,
-    scenario::{Scenario, template::Template, values::Values},
+    scenario::{Request, Scenario, template::Template, values::Values},
 };
 
 /// What this program calls itself.
@@ -16,6 +16,8 @@ pub(crate) const USER_AGENT: &str = concat!("sidequest-load/", env!("CARGO_PKG_V
 #[derive(Debug)]
 pub(crate) struct Wording {
     pub(crate) requests: Vec<Words>,
+    /// Whether a request of HTTP/1.1 may follow another that is not answered yet.
+    pub(crate) may_be_pipelined: bool,
 }
 
 /// One kind of request.
@@ -40,6 +42,7 @@ impl Wording {
     pub(crate) fn new(scenario: &Scenario, config: &Config) -> Wording {
         let trace = config.traceparent.then_some(config.seed);
         Wording {
+            may_be_pipelined: scenario.requests().iter().all(Request::may_be_pipelined),
             requests: scenario
                 .requests()
                 .iter()
@@ -50,7 +53,7 @@ impl Wording {
 }
 
 impl Words {
-    fn new(request: &crate::scenario::Request, scenario: &Scenario, traceparent: Option<u64>) -> Words {
+    fn new(request: &Request, scenario: &Scenario, traceparent: Option<u64>) -> Words {
         let target = scenario.target();
         let names = |name: &str| request.headers.iter().any(|(header, _)| header == name);
         let host = request

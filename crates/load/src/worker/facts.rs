@@ -16,8 +16,11 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Findings {
     pub(crate) elapsed: u64,
-    /// Time in which requests were under way, or a connection for them was being made.
+    /// Time in which requests were under way, or a connection for them was being made; after the end of a duration,
+    /// only until the last answer.
     pub(crate) active: u64,
+    /// Until when that was counted.
+    pub(crate) counted_until: u64,
     pub(crate) cpu: u64,
     pub(crate) unsent: u64,
     pub(crate) loop_lag: Times,
@@ -29,10 +32,9 @@ pub(crate) struct Findings {
     listed_max: usize,
     pub(crate) closings: BTreeMap<Closing, Counted>,
     pub(crate) failures: BTreeMap<String, u64>,
-    pub(crate) bytes_in: u64,
-    pub(crate) bytes_out: u64,
-    pub(crate) head_bytes: u64,
-    pub(crate) head_bytes_plain: u64,
+    pub(crate) traffic: Bytes,
+    /// Of that, before the measurement began.
+    pub(crate) warm_up_traffic: Bytes,
     pub(crate) stalled: u64,
     pub(crate) protocol: Option<Protocol>,
     pub(crate) tls_version: Option<&'static str>,
@@ -47,6 +49,34 @@ pub(crate) struct Findings {
     pub(crate) held_to: Option<u64>,
     /// Connections that answered no more than this may have been cut off at it.
     pub(crate) most_answered: u64,
+}
+
+/// Bytes, as they went over the wire.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bytes {
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+    pub(crate) heads: u64,
+    /// Of heads, not compressed.
+    pub(crate) heads_plain: u64,
+}
+
+impl Bytes {
+    pub(crate) fn add(&mut self, more: Bytes) {
+        self.received += more.received;
+        self.sent += more.sent;
+        self.heads += more.heads;
+        self.heads_plain += more.heads_plain;
+    }
+
+    pub(crate) fn since(self, before: Bytes) -> Bytes {
+        Bytes {
+            received: self.received - before.received,
+            sent: self.sent - before.sent,
+            heads: self.heads - before.heads,
+            heads_plain: self.heads_plain - before.heads_plain,
+        }
+    }
 }
 
 /// Changes of the allowed streams that are kept.
@@ -78,6 +108,7 @@ impl Findings {
         Findings {
             elapsed: 0,
             active: 0,
+            counted_until: 0,
             cpu: 0,
             unsent: 0,
             loop_lag: Times::new(),
@@ -89,10 +120,8 @@ impl Findings {
             listed_max,
             closings: BTreeMap::new(),
             failures: BTreeMap::new(),
-            bytes_in: 0,
-            bytes_out: 0,
-            head_bytes: 0,
-            head_bytes_plain: 0,
+            traffic: Bytes::default(),
+            warm_up_traffic: Bytes::default(),
             stalled: 0,
             protocol: None,
             tls_version: None,
@@ -127,24 +156,6 @@ impl Findings {
         }
     }
 
-    /// What its codec has counted.
-    pub(crate) fn note_codec(&mut self, connection: &mut Connection, now: u64) {
-        match &connection.codec {
-            Codec::None => {}
-            Codec::Http1(http1) => {
-                let bytes = http1.reader.head_bytes();
-                self.head_bytes += bytes;
-                self.head_bytes_plain += bytes;
-            }
-            Codec::Http2(session) => {
-                let (bytes, plain) = session.head_bytes();
-                self.head_bytes += bytes;
-                self.head_bytes_plain += plain;
-                connection.facts.stalled = session.stalled_ns(now);
-            }
-        }
-    }
-
     /// A connection is over.
     pub(crate) fn note_connection(
         &mut self,
@@ -156,9 +167,12 @@ impl Findings {
         now: u64,
     ) {
         let facts = &connection.facts;
-        self.bytes_in += facts.bytes_in;
-        self.bytes_out += facts.bytes_out;
-        self.stalled += facts.stalled;
+        self.traffic.add(connection.bytes());
+        let stalled = match &connection.codec {
+            Codec::Http2(session) => session.stalled_ns(now),
+            Codec::None | Codec::Http1(_) => 0,
+        };
+        self.stalled += stalled;
         if facts.ready == 0 {
             return;
         }
@@ -175,7 +189,7 @@ impl Findings {
                 answered: facts.answered,
                 closed: now,
                 bytes_in: facts.bytes_in,
-                stalled: facts.stalled,
+                stalled,
                 closing,
                 last_stream,
                 debug,

@@ -45,7 +45,6 @@ impl Worker<'_> {
             }
         };
         self.connections_made += self.orders.config.threads as u32;
-        self.findings.connections += 1;
         self.connecting += 1;
         let state = &mut self.clients[client];
         if state.began == 0 {
@@ -175,6 +174,7 @@ impl Worker<'_> {
             self.findings.note_failure(format!("connect: {error}"));
             return Err(Closing::Reset);
         }
+        self.findings.connections += 1;
         connection.facts.connected = now;
         connection.last_activity = now;
         connection.waits_to_write = false;

@@ -68,7 +68,7 @@ impl Source {
     pub(crate) fn is_over(&self, now: u64) -> bool {
         self.stopped
             || self.share.is_some_and(|share| self.taken >= share)
-            // A schedule's last requests are sent however late they are: their users came in time.
+            // A schedule's last requests are sent although they are late: their users came in time.
             || (self.schedule.is_none() && self.end.is_some_and(|end| now >= end))
     }
 
@@ -85,6 +85,14 @@ impl Source {
     pub(crate) fn stop(&mut self) {
         self.stopped = true;
         self.next_at = None;
+    }
+
+    /// Requests that are later than their answers may be are not sent any more: a server that falls behind would
+    /// keep a run of ten seconds for hours.
+    pub(crate) fn give_up(&mut self, now: u64, late_max: u64) {
+        if self.schedule.is_some() && self.end.is_some_and(|end| now > end.saturating_add(late_max)) {
+            self.stop();
+        }
     }
 
     /// The run is over; a stopped one asks for no more than was due.

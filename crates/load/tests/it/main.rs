@@ -1,5 +1,6 @@
 //! The crate from outside: runs against real servers and hostile ones, and both codecs beside hyper and h2.
 
+mod bent;
 mod cut_off;
 mod fuzzed;
 mod hostile;

@@ -68,7 +68,8 @@ pub(crate) struct Load {
     /// Threads, each with its share of the clients.
     #[arg(short = 't', long, value_name = "N", help_heading = "How much")]
     pub(crate) threads: Option<usize>,
-    /// How long requests are started; seconds, or with a unit.
+    /// How long requests are started; seconds, or with a unit. What a rate is late with then is sent for as long as
+    /// one request may take.
     #[arg(short = 'D', long, value_name = "TIME", help_heading = "How much")]
     pub(crate) duration: Option<Lasting>,
     /// Before the duration, and not counted.

@@ -6,7 +6,9 @@ mod progress;
 mod waterfall;
 
 use std::{
-    fs,
+    fs::File,
+    io::Write as _,
+    path::PathBuf,
     sync::mpsc::sync_channel,
     thread,
     time::{Duration, Instant, SystemTime},
@@ -24,7 +26,7 @@ use tokio::sync::oneshot;
 use self::{log::Logs, progress::Progress};
 use crate::{
     args::load::Load,
-    config::load::Run,
+    config::load::{Outputs, Run},
     console,
     exit::{Exit, Failure},
     shutdown::Signals,
@@ -54,20 +56,23 @@ pub(crate) fn run(load: Load) -> Result<Exit, Failure> {
         .json
         .as_ref()
         .is_some_and(|path| path.as_os_str() == "-");
-    let (summary, shown) = measure(&mut run)?;
-    write_files(&run, &summary)?;
+    let mut results = Results::create(&run.outputs).map_err(|error| Exit::Usage.because(error))?;
+    let (summary, shown, logged) = measure(&mut run)?;
     let unreachable = nobody::unreachable(&summary);
     if json_to_stdout {
-        console::result(as_json(&summary)?);
+        console::result(as_json(&summary).map_err(|error| Exit::Bug.because(error))?);
     } else if unreachable.is_none() {
         console::result(text::text(&summary).trim_end());
         if run.browser {
             console::result(waterfall::text(&summary, &run.scenario, &shown));
         }
     }
+    // What was measured is shown before anything can go wrong with the files.
+    let written = results.write(&summary);
     if let Some(failure) = unreachable {
         return Err(failure);
     }
+    logged.and(written).map_err(|error| Exit::Usage.because(error))?;
     if let Some(advice) = nobody::advice(&summary) {
         console::faults(format_args!("hint: {advice}"));
     }
@@ -85,7 +90,8 @@ pub(crate) fn run(load: Load) -> Result<Exit, Failure> {
 }
 
 /// Runs on a thread of its own, so that this one can show how it goes and hear signals.
-fn measure(run: &mut Run) -> Result<(Summary, Vec<Sample>), Failure> {
+/// A log that could not be written to its end is told of beside what was measured.
+fn measure(run: &mut Run) -> Result<(Summary, Vec<Sample>, anyhow::Result<()>), Failure> {
     let began = (Instant::now(), SystemTime::now());
     let mut logs = Logs::create(&run.outputs, began.1).map_err(|error| Exit::Usage.because(error))?;
     let mut receiver = None;
@@ -123,18 +129,17 @@ fn measure(run: &mut Run) -> Result<(Summary, Vec<Sample>), Failure> {
                     result = logs.write(&chunk, &run.scenario);
                 }
             }
-            result.and_then(|()| logs.finish()).map(|()| shown)
+            (shown, result.and_then(|()| logs.finish()))
         });
         let watched = runtime.block_on(attend(run, watch, is_done));
         let joined = measuring
             .join()
             .map_err(|_| bug("measure: its thread panicked"))?;
-        let shown = writing
+        let (shown, logged) = writing
             .join()
-            .map_err(|_| bug("write the log: its thread panicked"))?
-            .map_err(|error| Exit::Usage.because(error))?;
+            .map_err(|_| bug("write the log: its thread panicked"))?;
         watched?;
-        Ok((joined.map_err(refused)?, shown))
+        Ok((joined.map_err(refused)?, shown, logged))
     })
 }
 
@@ -177,24 +182,41 @@ async fn ends_within(time: Duration, signals: &mut Signals, is_done: &mut onesho
     }
 }
 
-fn write_files(run: &Run, summary: &Summary) -> Result<(), Failure> {
-    let write = |path: &std::path::Path, text: String| {
-        fs::write(path, text)
-            .with_context(|| format!("write {}", path.display()))
-            .map_err(|error| Exit::Usage.because(error))
-    };
-    if let Some(path) = run.outputs.json.as_ref().filter(|path| path.as_os_str() != "-") {
-        write(path, as_json(summary)? + "\n")?;
-    }
-    if let Some(path) = &run.outputs.hdr {
-        write(path, load::summary::hdr::text(&summary.response))?;
-    }
-    Ok(())
+/// The files of a result, opened before the run, so that a wrong path costs nothing.
+struct Results {
+    json: Option<(PathBuf, File)>,
+    hdr: Option<(PathBuf, File)>,
 }
 
-fn as_json(summary: &Summary) -> Result<String, Failure> {
-    serde_json::to_string_pretty(&json::document(summary))
-        .map_err(|error| Exit::Bug.because(anyhow!(error).context("write the result as JSON")))
+impl Results {
+    fn create(outputs: &Outputs) -> anyhow::Result<Results> {
+        let open = |path: &PathBuf| -> anyhow::Result<_> {
+            let file = File::create(path).with_context(|| format!("create {}", path.display()))?;
+            Ok((path.clone(), file))
+        };
+        let json = outputs.json.as_ref().filter(|path| path.as_os_str() != "-");
+        Ok(Results {
+            json: json.map(open).transpose()?,
+            hdr: outputs.hdr.as_ref().map(open).transpose()?,
+        })
+    }
+
+    fn write(&mut self, summary: &Summary) -> anyhow::Result<()> {
+        if let Some((path, file)) = &mut self.json {
+            let text = as_json(summary)? + "\n";
+            file.write_all(text.as_bytes())
+                .with_context(|| format!("write {}", path.display()))?;
+        }
+        if let Some((path, file)) = &mut self.hdr {
+            file.write_all(load::summary::hdr::text(&summary.response).as_bytes())
+                .with_context(|| format!("write {}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+fn as_json(summary: &Summary) -> anyhow::Result<String> {
+    serde_json::to_string_pretty(&json::document(summary)).context("write the result as JSON")
 }
 
 /// Arguments that do not fit, and what was likely meant.

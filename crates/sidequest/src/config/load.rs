@@ -309,21 +309,20 @@ fn from_flags(load: &Load, seed: u64) -> anyhow::Result<Scenario> {
     let base = load.base_uri.as_deref().filter(|base| !base.starts_with("unix:"));
     let (target, _) = Target::parse(base.unwrap_or(first))?;
     let body = load.data.as_ref().map(|path| body_of(path)).transpose()?;
-    let method = match (&load.method, &body) {
-        (Some(method), _) => method.clone(),
-        (None, Some(_)) => "POST".to_owned(),
-        (None, None) => "GET".to_owned(),
-    };
-    let headers = load
-        .header
-        .iter()
-        .map(|header| {
-            let (name, value) = header
-                .split_once(':')
-                .ok_or_else(|| anyhow!("read the header `{header}`: give `name: value`"))?;
-            Ok((name.trim().to_owned(), Template::parse(value.trim(), &values)?))
-        })
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let (mut method, mut headers) = (load.method.clone(), Vec::new());
+    for header in &load.header {
+        match field(header)? {
+            (":method", value) => method = Some(value.to_owned()),
+            (":authority", value) => headers.push(("host".to_owned(), Template::parse(value, &values)?)),
+            (name, _) if name.starts_with(':') => {
+                bail!(
+                    "read the header `{header}`: of pseudo headers, give :method or :authority; the URL says the rest"
+                )
+            }
+            (name, value) => headers.push((name.to_owned(), Template::parse(value, &values)?)),
+        }
+    }
+    let method = method.unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
     let check = check(load)?;
     let requests = urls
         .iter()
@@ -344,6 +343,13 @@ fn from_flags(load: &Load, seed: u64) -> anyhow::Result<Scenario> {
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     Ok(Scenario::new(target, requests, values)?)
+}
+
+/// Name and value of a header; a pseudo header begins with its colon.
+fn field(header: &str) -> anyhow::Result<(&str, &str)> {
+    let colon = header.char_indices().skip(1).find(|(_, letter)| *letter == ':');
+    let (at, _) = colon.ok_or_else(|| anyhow!("read the header `{header}`: give `name: value`"))?;
+    Ok((header[..at].trim(), header[at + 1..].trim()))
 }
 
 /// The file is named as h2load names it, or with curl's `@`.
