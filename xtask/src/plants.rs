@@ -159,6 +159,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     } else {
         plant(options, &chosen, &work)
     };
+    if options.only_bite {
+        return planted;
+    }
     let cases = score::cases(&work)?;
     let scored = score::score(&cases);
     say(report::table(&cases, options.binary.as_deref()));
@@ -292,10 +295,7 @@ fn plant_one(place: Place, asked: &inquiry::Asked<'_>) -> anyhow::Result<()> {
     if let Some(dose) = place.scenario.dose(place.severity)
         && let Some(reason) = missing::missing(place.scenario, dose, Some(asked.binary))
     {
-        say(format_args!(
-            "{}: CANNOT BE PLANTED HERE: {reason}",
-            place.name()
-        ));
+        say(format_args!("{}: CANNOT BE PLANTED HERE: {reason}", place.name()));
         return Ok(());
     }
     if place.is_planted && score::load_of_twin(asked.work, place).is_none() {
@@ -313,6 +313,17 @@ fn plant_one(place: Place, asked: &inquiry::Asked<'_>) -> anyhow::Result<()> {
             inquiry.verdict.grade.words(),
             inquiry.verdict.sentence
         ));
+    } else if let (Some(load), Some(twin)) = (
+        inquiry::load_of(asked.work, place),
+        score::load_of_twin(asked.work, place),
+    ) && place.is_planted
+    {
+        let bites = if load.bites(twin) {
+            "bites"
+        } else {
+            "DOES NOT BITE"
+        };
+        say(format_args!("{}: {bites}", place.name()));
     }
     Ok(())
 }

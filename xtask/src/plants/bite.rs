@@ -110,7 +110,11 @@ fn by_ours(binary: &Path, rig: &Rig, load: &Load) -> anyhow::Result<Measured> {
         })
         .sum();
     let ok = number("/requests/ok");
-    let seconds = number("/active_ms") / 1e3;
+    let seconds = match load.at_once {
+        Some(_) => number("/active_ms") / 1e3,
+        // A generator that is kept from running counts too little time.
+        None => f64::from(load.seconds),
+    };
     Ok(Measured {
         rate: if seconds > 0.0 { ok / seconds } else { 0.0 },
         latency_ms: number("/response/mean_ms"),

@@ -174,7 +174,9 @@ impl Drop for Group {
 pub(crate) fn missing(controller: &str) -> Option<String> {
     let root = Path::new(ROOT).join(controller);
     if !root.join("cgroup.procs").exists() {
-        return Some(format!("the controller {controller} of version 1 is not mounted here"));
+        return Some(format!(
+            "the controller {controller} of version 1 is not mounted here"
+        ));
     }
     let probe = root.join(format!("{PARENT}-probe"));
     if let Err(error) = fs::create_dir_all(&probe) {

@@ -120,13 +120,7 @@ fn shown(note: &mut Value, before: Shown, after: Shown, took: Duration) {
     note["checkpoints"] = json!(after.checkpoints.saturating_sub(before.checkpoints));
 }
 
-fn ask(
-    place: Place,
-    flags: &[String],
-    rig: &Rig,
-    asked: &Asked<'_>,
-    directory: &Path,
-) -> anyhow::Result<()> {
+fn ask(place: Place, flags: &[String], rig: &Rig, asked: &Asked<'_>, directory: &Path) -> anyhow::Result<()> {
     let sources = rig.sources();
     let mut command = rig.generator(asked.binary);
     command.args(["quest", "--quiet", "--insecure", "--values", super::VALUES]);

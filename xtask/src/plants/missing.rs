@@ -56,8 +56,9 @@ fn of_load(load: Load, binary: Option<&Path>) -> Option<String> {
     // Only a binary can tell what its quest can be told.
     let binary = binary.filter(|_| load.window_bits.is_some())?;
     let help = Command::new(binary).args(["quest", "--help"]).output().ok()?;
-    (!String::from_utf8_lossy(&help.stdout).contains(WINDOW_FLAG))
-        .then(|| format!("this quest has no {WINDOW_FLAG}, by which a user says what window his clients have"))
+    (!String::from_utf8_lossy(&help.stdout).contains(WINDOW_FLAG)).then(|| {
+        format!("this quest has no {WINDOW_FLAG}, by which a user says what window his clients have")
+    })
 }
 
 fn runs(command: &mut Command) -> bool {

@@ -20,6 +20,9 @@ use super::{
 };
 use crate::{bench::free_address, workspace::output};
 
+/// How many requests a connection may carry.
+pub(crate) const REQUESTS_EACH: &str = "keepalive_requests";
+
 /// A running nginx.
 #[derive(Debug)]
 pub(crate) struct Proxy {
@@ -43,7 +46,9 @@ impl Proxy {
             (None, Some(distance)) => distance.listen(free_address()?.port()),
             (None, None) => free_address()?,
         };
-        let address = distance.as_ref().map_or(listen, |distance| distance.reached(listen));
+        let address = distance
+            .as_ref()
+            .map_or(listen, |distance| distance.reached(listen));
         let group = Group::of(Party::Proxy, settings)?;
         let certificate = certificate(directory, settings.certificate_rsa_bits)?;
         let file = directory.join("nginx.conf");
@@ -104,6 +109,10 @@ fn configuration(
         certificate.chain.display(),
         certificate.key.display()
     );
+    // nginx's default of 1000 is a plant of its own.
+    if !settings.proxy.contains_key(REQUESTS_EACH) {
+        let _ = writeln!(text, "{REQUESTS_EACH} 1000000;");
+    }
     for (name, value) in &settings.proxy {
         let _ = writeln!(text, "{name} {value};");
     }

@@ -194,15 +194,7 @@ impl Api {
     ) -> anyhow::Result<Api> {
         let group = Arc::new(Group::of(Party::Api, settings)?);
         let admin = free_address()?;
-        let mut command = ours::command(
-            &group,
-            binary,
-            directory,
-            listen,
-            admin,
-            database_port,
-            settings,
-        )?;
+        let mut command = ours::command(&group, binary, directory, listen, admin, database_port, settings)?;
         let mut process = Process::start(
             "sidequest serve",
             &mut command,

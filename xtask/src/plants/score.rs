@@ -206,14 +206,9 @@ impl Case {
             latency_ms: step.latency_ms.mid,
             error_share: step.error_share,
         });
-        let is_whole = self
-            .inquiry
-            .verdict
-            .steps
-            .last()
-            .is_some_and(|step| {
-                inquiry::load(self.inquiry.place).is_ok_and(|load| step.users >= f64::from(load.users_max))
-            });
+        let is_whole = self.inquiry.verdict.steps.last().is_some_and(|step| {
+            inquiry::load(self.inquiry.place).is_ok_and(|load| step.users >= f64::from(load.users_max))
+        });
         self.twin.is_some_and(|twin| {
             self.inquiry.load.bites(twin) || (is_whole && seen.is_some_and(|seen| seen.bites(twin)))
         })

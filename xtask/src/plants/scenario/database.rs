@@ -16,7 +16,6 @@ const LOOK_UP_10_MS: Means = Means::Api(
     &["select * from item where id = $1", "select pg_sleep(0.01)"],
 );
 
-
 /// All of them.
 pub(super) const PLANTS: &[Scenario] = &[
     plant(

@@ -41,7 +41,6 @@ pub(super) const PLANTS: &[Scenario] = &[
         &[
             Means::Serve("--pool", "100"),
             WAIT_40_MS,
-            Means::Proxy("keepalive_requests", "100000"),
         ],
         http2(64).at_once(5_000).without_resending(),
         &[dose(

@@ -10,7 +10,10 @@ use super::{
     Severity::{Medium, Strong, Weak},
     browser, dose, http1, http2, plant,
 };
-use crate::plants::means::{Means, Party};
+use crate::plants::{
+    means::{Means, Party},
+    proxy::REQUESTS_EACH,
+};
 
 const WAIT_40_MS: Means = Means::Api("--sql", &["select pg_sleep(0.04)"]);
 const WAIT_20_MS: Means = Means::Api("--sql", &["select pg_sleep(0.02)"]);
@@ -20,7 +23,6 @@ const LOOK_UP_10_MS: Means = Means::Api(
 );
 /// Sixty connections to the database, each held 40 ms and the round trip.
 const POOL_OF_60: Rate = Rate::Known(60.0 / 0.0408);
-const REQUESTS_EACH: &str = "keepalive_requests";
 
 const fn browsers(severity: super::Severity, what: &'static str, users: u32, parts: u32) -> Dose {
     dose(severity, what, &[])
@@ -62,11 +64,7 @@ pub(super) const PLANTS: &[Scenario] = &[
     plant(
         "goaway1000",
         &[P1],
-        &[
-            WAIT_40_MS,
-            Means::Api("--pool", &["100"]),
-            Means::Proxy(REQUESTS_EACH, "100000"),
-        ],
+        &[WAIT_40_MS, Means::Api("--pool", &["100"])],
         http2(64).at_once(5_000).without_resending(),
         &[
             dose(
@@ -155,8 +153,8 @@ pub(super) const PLANTS: &[Scenario] = &[
         &[
             dose(
                 Weak,
-                "nginx keeps no connection to the API, and has 800 local ports",
-                &[Means::NoUpstreamKeepAlive, Means::Ports(800)],
+                "nginx keeps no connection to the API, and has 400 local ports",
+                &[Means::NoUpstreamKeepAlive, Means::Ports(400)],
             ),
             dose(
                 Medium,
@@ -272,12 +270,18 @@ pub(super) const PLANTS: &[Scenario] = &[
             dose(
                 Medium,
                 "a new connection for each request, RSA of 4096 bits",
-                &[Means::CertificateRsa(4096), Means::Proxy("keepalive_timeout", "0")],
+                &[
+                    Means::CertificateRsa(4096),
+                    Means::Proxy("keepalive_timeout", "0"),
+                ],
             ),
             dose(
                 Strong,
                 "a new connection for each request, RSA of 6144 bits",
-                &[Means::CertificateRsa(6144), Means::Proxy("keepalive_timeout", "0")],
+                &[
+                    Means::CertificateRsa(6144),
+                    Means::Proxy("keepalive_timeout", "0"),
+                ],
             ),
         ],
     ),
@@ -287,16 +291,16 @@ pub(super) const PLANTS: &[Scenario] = &[
         &[WAIT_20_MS],
         http1(24),
         &[
-            dose(Weak, "generator quota 4 %", &[Means::Quota(Party::Generator, 4)]),
+            dose(Weak, "generator quota 3 %", &[Means::Quota(Party::Generator, 3)]),
             dose(
                 Medium,
-                "generator quota 3 %",
-                &[Means::Quota(Party::Generator, 3)],
+                "generator quota 2 %: what the design's 3 % is for our generator",
+                &[Means::Quota(Party::Generator, 2)],
             ),
             dose(
                 Strong,
-                "generator quota 2 %",
-                &[Means::Quota(Party::Generator, 2)],
+                "generator quota 1 %",
+                &[Means::Quota(Party::Generator, 1)],
             ),
         ],
     ),

@@ -81,8 +81,8 @@ pub(super) const PLANTS: &[Scenario] = &[
         &[
             dose(
                 Weak,
-                "CPU on credit: 1 s at the start, 18 % of a core earned",
-                &[credits(18, 1_000)],
+                "CPU on credit: 1 s at the start, 14 % of a core earned",
+                &[credits(14, 1_000)],
             ),
             dose(
                 Medium,
@@ -102,14 +102,14 @@ pub(super) const PLANTS: &[Scenario] = &[
         &[
             WAIT_20_MS,
             Means::Api("--map-bytes", &["268435456"]),
-            Means::Api("--map-reads", &["100"]),
+            Means::Api("--map-reads", &["400"]),
         ],
         http1(8),
         &[
             dose(
                 Weak,
-                "256 MiB read through memory, of which about 80 % fit the limit",
-                &[Means::Memory(Party::Api, 270_000_000)],
+                "256 MiB read through memory, of which about 70 % fit the limit",
+                &[Means::Memory(Party::Api, 225_000_000)],
             ),
             dose(
                 Medium,
@@ -132,18 +132,12 @@ pub(super) const PLANTS: &[Scenario] = &[
             dose(
                 Weak,
                 "150 kB of JSON with gzip",
-                &[
-                    Means::Api("--body-bytes", &["150000"]),
-                    Means::Api("--gzip", &[]),
-                ],
+                &[Means::Api("--body-bytes", &["150000"]), Means::Api("--gzip", &[])],
             ),
             dose(
                 Medium,
                 "400 kB of JSON with gzip",
-                &[
-                    Means::Api("--body-bytes", &["400000"]),
-                    Means::Api("--gzip", &[]),
-                ],
+                &[Means::Api("--body-bytes", &["400000"]), Means::Api("--gzip", &[])],
             ),
             dose(
                 Strong,
