@@ -20,7 +20,7 @@ import uvloop
 from aiohttp import ClientSession, TCPConnector, web
 
 HASH_BLOCK = b"\0" * 65_536
-CHORE_EVERY_S = 5.0
+CHORE_EVERY_S = 10.0
 
 
 def options():
@@ -42,7 +42,7 @@ def options():
     parser.add_argument("--map-bytes", type=int, default=0, help="file in memory that requests read from")
     parser.add_argument("--map-reads", type=int, default=0, help="pages of it that each request reads")
     parser.add_argument("--map-file", default="", help="where that file is made")
-    parser.add_argument("--chore-ms", type=float, default=0, help="work beside the requests, every 5 seconds")
+    parser.add_argument("--chore-ms", type=float, default=0, help="work beside the requests, every 10 seconds")
     parser.add_argument("--downstream", default="", help="URL that each request asks")
     parser.add_argument("--slots", type=int, default=1_000, help="of the downstream: requests at a time")
     parser.add_argument("--slot-ms", type=float, default=0, help="of the downstream: how long each takes")

@@ -67,9 +67,9 @@ pub(super) const PLANTS: &[Scenario] = &[
         &[POOL_OF_60, WAIT_20_MS],
         http1(16),
         &[
-            dose(Weak, "ours: API quota 8 %", &[Means::Quota(Party::Api, 8)]).limit(S3, Rate::Plateau),
-            dose(Medium, "ours: API quota 5 %", &[Means::Quota(Party::Api, 5)]).limit(S3, Rate::Plateau),
-            dose(Strong, "ours: API quota 3 %", &[Means::Quota(Party::Api, 3)]).limit(S3, Rate::Plateau),
+            dose(Weak, "ours: API quota 4 %", &[Means::Quota(Party::Api, 4)]).limit(S3, Rate::Plateau),
+            dose(Medium, "ours: API quota 3 %", &[Means::Quota(Party::Api, 3)]).limit(S3, Rate::Plateau),
+            dose(Strong, "ours: API quota 2 %", &[Means::Quota(Party::Api, 2)]).limit(S3, Rate::Plateau),
         ],
     ),
     plant(

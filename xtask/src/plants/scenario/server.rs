@@ -81,18 +81,18 @@ pub(super) const PLANTS: &[Scenario] = &[
         &[
             dose(
                 Weak,
-                "CPU on credit: 1 s at the start, 14 % of a core earned",
-                &[credits(14, 1_000)],
+                "CPU on credit: 0.6 s at the start, 14 % of a core earned",
+                &[credits(14, 600)],
             ),
             dose(
                 Medium,
-                "CPU on credit: 1 s at the start, 10 % of a core earned",
-                &[credits(10, 1_000)],
+                "CPU on credit: 0.6 s at the start, 10 % of a core earned",
+                &[credits(10, 600)],
             ),
             dose(
                 Strong,
-                "CPU on credit: 1 s at the start, 5 % of a core earned",
-                &[credits(5, 1_000)],
+                "CPU on credit: 0.6 s at the start, 5 % of a core earned",
+                &[credits(5, 600)],
             ),
         ],
     ),
@@ -152,7 +152,7 @@ pub(super) const PLANTS: &[Scenario] = &[
     plant(
         "downstream",
         &[S7],
-        &[LOOK_UP_10_MS, slots(1_000)],
+        &[LOOK_UP_10_MS, slots(600)],
         http1(12),
         &[
             dose(Weak, "downstream of 5 slots, 30 ms each", &[slots(5)]).limit(S7, Rate::Known(167.0)),
