@@ -149,10 +149,6 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         return Ok(());
     }
     let work = options.work();
-    if options.smoke {
-        // Of a smoke run nothing is kept for the next.
-        let _ = fs::remove_dir_all(&work);
-    }
     // A plant that failed does not keep the others from the table.
     let planted = if options.score {
         Ok(())
@@ -285,6 +281,7 @@ fn plant(options: &Options, chosen: &[&'static Scenario], work: &Path) -> anyhow
             failed.push(place.name());
         }
     }
+    leftovers::clear()?;
     if !failed.is_empty() {
         bail!("plant {}", failed.join(", "));
     }

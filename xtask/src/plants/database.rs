@@ -30,6 +30,8 @@ const NAME: &str = "plants";
 const UNDO: &str = "undo.sql";
 const READY_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
+const RESTARTS_MAX: u32 = 5;
+const RESTART_AFTER: Duration = Duration::from_secs(1);
 
 /// Every run has these; a scenario may say otherwise.
 const SETTINGS: &[(&str, &str)] = &[
@@ -88,13 +90,7 @@ impl Database {
                 command.arg("-c").arg(format!("{name}={value}"));
             }
         }
-        let mut process = Process::start(
-            "PostgreSQL",
-            &mut command,
-            &directory.join("postgres.log"),
-            Signal::INT,
-        )?;
-        process.wait_for(address)?;
+        let process = started(&mut command, address, &directory.join("postgres.log"))?;
         let mut database = Database {
             address,
             undo: Vec::new(),
@@ -196,6 +192,19 @@ impl Drop for Database {
                 "warning: a plant stays in the database until the next run: {error:#}"
             )),
         }
+    }
+}
+
+/// Sessions of a server that was killed end a little later than it, and keep the next from starting.
+fn started(command: &mut Command, address: SocketAddr, log: &Path) -> anyhow::Result<Process> {
+    let mut restarts = 0;
+    loop {
+        let mut process = Process::start("PostgreSQL", command, log, Signal::INT)?;
+        match process.wait_for(address) {
+            Err(_) if restarts < RESTARTS_MAX => restarts += 1,
+            ended => return ended.map(|()| process),
+        }
+        thread::sleep(RESTART_AFTER);
     }
 }
 
