@@ -9,6 +9,9 @@ import asyncio
 import gzip
 import hashlib
 import json
+import mmap
+import os
+import random
 import resource
 import time
 
@@ -17,10 +20,12 @@ import uvloop
 from aiohttp import ClientSession, TCPConnector, web
 
 HASH_BLOCK = b"\0" * 65_536
+CHORE_EVERY_S = 10.0
 
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--role", choices=["api", "downstream"], default="api")
     parser.add_argument("--database", default="", help="postgres:// URL")
@@ -34,6 +39,10 @@ def options():
     parser.add_argument("--body-bytes", type=int, default=200)
     parser.add_argument("--gzip", action="store_true")
     parser.add_argument("--grow-bytes", type=int, default=0, help="memory that each request keeps for a second")
+    parser.add_argument("--map-bytes", type=int, default=0, help="file in memory that requests read from")
+    parser.add_argument("--map-reads", type=int, default=0, help="pages of it that each request reads")
+    parser.add_argument("--map-file", default="", help="where that file is made")
+    parser.add_argument("--chore-ms", type=float, default=0, help="work beside the requests, every 10 seconds")
     parser.add_argument("--downstream", default="", help="URL that each request asks")
     parser.add_argument("--slots", type=int, default=1_000, help="of the downstream: requests at a time")
     parser.add_argument("--slot-ms", type=float, default=0, help="of the downstream: how long each takes")
@@ -74,6 +83,19 @@ class Metrics:
         return "\n".join(lines) + "\n"
 
 
+def mapped(path, size):
+    """A file that is read through memory, made by this process, so that its pages are on this process's account."""
+    with open(path, "wb+") as file:
+        for _ in range(size // len(HASH_BLOCK)):
+            file.write(HASH_BLOCK)
+        file.flush()
+        os.fsync(file.fileno())
+        pages = mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ)
+    os.unlink(path)
+    pages.madvise(mmap.MADV_RANDOM)
+    return pages
+
+
 class Api:
     """One request: lock, hash, statements, downstream, body."""
 
@@ -85,6 +107,7 @@ class Api:
         self.pool = None
         self.client = None
         self.kept = []
+        self.pages = mapped(chosen.map_file, chosen.map_bytes) if chosen.map_bytes else None
         # Text that does not compress to nothing.
         seed = hashlib.sha256(b"plants").hexdigest()
         rows = []
@@ -106,6 +129,14 @@ class Api:
             )
         if self.chosen.downstream:
             self.client = ClientSession(connector=TCPConnector(limit=0))
+        if self.chosen.chore_ms:
+            self.chore()
+
+    def chore(self):
+        until = time.perf_counter() + self.chosen.chore_ms / 1e3
+        while time.perf_counter() < until:
+            hashlib.sha256(HASH_BLOCK).digest()
+        asyncio.get_running_loop().call_later(CHORE_EVERY_S, self.chore)
 
     async def item(self, request):
         began = time.perf_counter()
@@ -120,6 +151,9 @@ class Api:
         chosen = self.chosen
         for _ in range(chosen.hash_blocks):
             hashlib.sha256(HASH_BLOCK).digest()
+        if self.pages:
+            for _ in range(chosen.map_reads):
+                self.pages[random.randrange(chosen.map_bytes)]
         if chosen.lock_ms:
             async with self.lock:
                 await asyncio.sleep(chosen.lock_ms / 1e3)
@@ -189,7 +223,7 @@ def main():
     app.router.add_get("/item/{id}", api.item)
     app.router.add_get("/metrics", api.page)
     web.run_app(
-        app, host="127.0.0.1", port=chosen.port, backlog=chosen.backlog, access_log=None, print=None
+        app, host=chosen.host, port=chosen.port, backlog=chosen.backlog, access_log=None, print=None
     )
 
 

@@ -17,7 +17,12 @@ use diagnosis::{
     source::Source,
     verdict::Verdict,
 };
-use load::{config::Protocol, scenario::Scenario, target::Target, watch::Watch};
+use load::{
+    config::{Protocol, WINDOW_MAX},
+    scenario::Scenario,
+    target::Target,
+    watch::Watch,
+};
 
 use crate::{
     collect::{self, foreign},
@@ -541,6 +546,8 @@ fn load_of(experiment: &Experiment, outcomes: &Outcomes, config: &Config) -> Loa
     };
     let is_bound = experiment.is_bound_by_connections;
     let is_burst = requests.is_some();
+    // The largest that there is says nothing of the clients.
+    let told = Some(config.load.windows.stream).filter(|window| *window < WINDOW_MAX);
     Load {
         users,
         rate,
@@ -552,7 +559,7 @@ fn load_of(experiment: &Experiment, outcomes: &Outcomes, config: &Config) -> Loa
         connections: is_bound.then_some(experiment.clients),
         streams: (is_bound && is_burst).then_some(experiment.streams),
         requests,
-        window_bytes: experiment.window.map(u64::from),
+        window_bytes: experiment.window.or(told).map(u64::from),
         is_new_connection_each: false,
         path: config.scenario.path_of(0),
     }

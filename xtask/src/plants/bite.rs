@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 
 use super::{
     rig::{DATA, Rig},
-    scenario::{Load, Protocol},
+    scenario::{Client, Load, Protocol},
 };
 
-const SECONDS: &str = "3";
 const WARM_UP: &str = "1";
+/// A client that ends with its connection.
+pub(crate) const H2LOAD: &str = "h2load";
 
 /// A plant must raise mean latency by this share of its twin's,
 const LATENCY_MIN: f64 = 0.5;
@@ -32,6 +33,40 @@ pub(crate) struct Measured {
 
 /// Sends the test load of a scenario.
 pub(crate) fn measure(binary: &Path, rig: &Rig, load: &Load) -> anyhow::Result<Measured> {
+    let mut measured = by_ours(binary, rig, load)?;
+    if load.client == Client::H2load {
+        measured.error_share = by_h2load(rig, load)?;
+    }
+    Ok(measured)
+}
+
+/// What a client loses that neither makes another connection nor sends again.
+fn by_h2load(rig: &Rig, load: &Load) -> anyhow::Result<f64> {
+    let mut command = rig.generator(Path::new(H2LOAD));
+    let requests = load.at_once.unwrap_or(load.users_max);
+    command.args([
+        "-n",
+        &requests.to_string(),
+        "-c",
+        "1",
+        "-m",
+        &load.users_max.to_string(),
+    ]);
+    command.arg(rig.url().replace("{id}", "1"));
+    let output = command.output().context("run h2load")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    // requests: 5000 total, 1000 started, 1000 done, 1000 succeeded, 4000 failed, 4000 errored, 0 timeout
+    let succeeded = text
+        .lines()
+        .filter(|line| line.starts_with("requests:"))
+        .flat_map(|line| line.split(", "))
+        .find_map(|part| part.strip_suffix(" succeeded"))
+        .and_then(|number| number.trim().parse::<f64>().ok())
+        .with_context(|| format!("read what h2load says: {text}"))?;
+    Ok(1.0 - succeeded / f64::from(requests))
+}
+
+fn by_ours(binary: &Path, rig: &Rig, load: &Load) -> anyhow::Result<Measured> {
     let file = Path::new(DATA).join("load.json");
     let mut command = rig.generator(binary);
     command.args(["load", "--quiet", "--insecure", "--values", super::VALUES]);
@@ -42,6 +77,9 @@ pub(crate) fn measure(binary: &Path, rig: &Rig, load: &Load) -> anyhow::Result<M
         Protocol::Http2 => command.args(["--h2", "-c", "1", "-m", &users]),
         Protocol::Browser => command.arg("--h1"),
     };
+    if let Some(bits) = load.window_bits {
+        command.args(["--window-bits", &bits.to_string()]);
+    }
     match (load.protocol, load.at_once) {
         (Protocol::Browser, at_once) => {
             command.args(["--browser", "-n", &at_once.unwrap_or(1).to_string()]);
@@ -50,7 +88,7 @@ pub(crate) fn measure(binary: &Path, rig: &Rig, load: &Load) -> anyhow::Result<M
             command.args(["-n", &at_once.to_string()]);
         }
         (Protocol::Http1 | Protocol::Http2, None) => {
-            command.args(["-D", SECONDS, "--warm-up-time", WARM_UP]);
+            command.args(["-D", &load.seconds.to_string(), "--warm-up-time", WARM_UP]);
         }
     }
     command.arg(rig.url());
@@ -72,7 +110,11 @@ pub(crate) fn measure(binary: &Path, rig: &Rig, load: &Load) -> anyhow::Result<M
         })
         .sum();
     let ok = number("/requests/ok");
-    let seconds = number("/active_ms") / 1e3;
+    let seconds = match load.at_once {
+        Some(_) => number("/active_ms") / 1e3,
+        // A generator that is kept from running counts too little time.
+        None => f64::from(load.seconds),
+    };
     Ok(Measured {
         rate: if seconds > 0.0 { ok / seconds } else { 0.0 },
         latency_ms: number("/response/mean_ms"),

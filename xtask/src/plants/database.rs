@@ -13,9 +13,11 @@ use anyhow::{Context as _, bail};
 use rustix::process::Signal;
 
 use super::{
+    chore::Chore,
     group::Group,
     means::{Party, Settings},
     process::{self, Process},
+    rig::DATA,
 };
 use crate::{
     bench::free_address,
@@ -24,8 +26,12 @@ use crate::{
 
 const USER: &str = "postgres";
 const NAME: &str = "plants";
+/// What undoes the SQL of a scenario while it runs.
+const UNDO: &str = "undo.sql";
 const READY_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
+const RESTARTS_MAX: u32 = 5;
+const RESTART_AFTER: Duration = Duration::from_secs(1);
 
 /// Every run has these; a scenario may say otherwise.
 const SETTINGS: &[(&str, &str)] = &[
@@ -46,6 +52,7 @@ const SETTINGS: &[(&str, &str)] = &[
 pub(crate) struct Database {
     pub(crate) address: SocketAddr,
     undo: Vec<&'static str>,
+    checkpoints: Option<Chore>,
     _process: Process,
     group: Group,
 }
@@ -83,16 +90,11 @@ impl Database {
                 command.arg("-c").arg(format!("{name}={value}"));
             }
         }
-        let mut process = Process::start(
-            "PostgreSQL",
-            &mut command,
-            &directory.join("postgres.log"),
-            Signal::INT,
-        )?;
-        process.wait_for(address)?;
+        let process = started(&mut command, address, &directory.join("postgres.log"))?;
         let mut database = Database {
             address,
             undo: Vec::new(),
+            checkpoints: None,
             _process: process,
             group,
         };
@@ -105,8 +107,11 @@ impl Database {
             database.psql(NAME, &schema)?;
             fs::write(&marker, "").with_context(|| format!("write {}", marker.display()))?;
         }
+        database.undo_what_was_left(directory)?;
         for (apply, undo) in &settings.sql {
             database.undo.push(undo);
+            // Before it is applied: whoever kills us, the next run undoes it.
+            fs::write(directory.join(UNDO), database.undo_text())?;
             database.psql(NAME, apply)?;
         }
         // What was read from the disk by one scenario must not be a difference to the next.
@@ -114,12 +119,45 @@ impl Database {
             NAME,
             "select count(*) from item, kind where item.id = kind.id; select pg_stat_statements_reset();",
         )?;
+        database.checkpoints = settings.checkpoints_every_s.map(|seconds| {
+            Chore::start(Duration::from_secs(seconds), move || {
+                output(&mut psql(address, USER, "checkpoint")).map(drop)
+            })
+        });
         Ok(database)
     }
 
     /// For those that connect, over this port.
     pub(crate) fn url(port: u16) -> String {
         format!("postgres://{USER}@127.0.0.1:{port}/{NAME}")
+    }
+
+    fn undo_what_was_left(&self, directory: &Path) -> anyhow::Result<()> {
+        let file = directory.join(UNDO);
+        if let Ok(text) = fs::read_to_string(&file) {
+            self.psql(NAME, &text)?;
+            fs::remove_file(&file)?;
+        }
+        Ok(())
+    }
+
+    fn undo_text(&self) -> String {
+        let undo: Vec<&str> = self.undo.iter().rev().copied().collect();
+        undo.join(";\n")
+    }
+
+    /// How many checkpoints there were.
+    pub(crate) fn checkpoints(&self) -> anyhow::Result<u64> {
+        let text = self
+            .ask("select checkpoints_timed + checkpoints_req from pg_stat_bgwriter")
+            // Since PostgreSQL 17.
+            .or_else(|_| self.ask("select num_timed + num_requested from pg_stat_checkpointer"))?;
+        Ok(text.trim().parse()?)
+    }
+
+    fn ask(&self, sql: &str) -> anyhow::Result<String> {
+        let mut command = psql(self.address, NAME, sql);
+        Ok(String::from_utf8_lossy(&output(command.arg("-At"))?).into_owned())
     }
 
     fn wait(&self) -> anyhow::Result<()> {
@@ -134,22 +172,47 @@ impl Database {
     }
 
     fn psql(&self, database: &str, sql: &str) -> anyhow::Result<()> {
-        let mut command = Command::new("psql");
-        command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", USER]);
-        command.args(["-p", &self.address.port().to_string(), "-d", database, "-c", sql]);
-        output(&mut command).map(drop)
+        output(&mut psql(self.address, database, sql)).map(drop)
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
         self.group.lift_write_rate();
-        for undo in self.undo.iter().rev() {
-            if let Err(error) = self.psql(NAME, undo) {
-                say(format_args!("warning: a plant stays in the database: {error:#}"));
+        // Nobody asks for checkpoints any more.
+        self.checkpoints.take();
+        if self.undo.is_empty() {
+            return;
+        }
+        match self.psql(NAME, &self.undo_text()) {
+            Ok(()) => {
+                let _ = fs::remove_file(Path::new(DATA).join(UNDO));
             }
+            Err(error) => say(format_args!(
+                "warning: a plant stays in the database until the next run: {error:#}"
+            )),
         }
     }
+}
+
+/// Sessions of a server that was killed end a little later than it, and keep the next from starting.
+fn started(command: &mut Command, address: SocketAddr, log: &Path) -> anyhow::Result<Process> {
+    let mut restarts = 0;
+    loop {
+        let mut process = Process::start("PostgreSQL", command, log, Signal::INT)?;
+        match process.wait_for(address) {
+            Err(_) if restarts < RESTARTS_MAX => restarts += 1,
+            ended => return ended.map(|()| process),
+        }
+        thread::sleep(RESTART_AFTER);
+    }
+}
+
+fn psql(address: SocketAddr, database: &str, sql: &str) -> Command {
+    let mut command = Command::new("psql");
+    command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", USER]);
+    command.args(["-p", &address.port().to_string(), "-d", database, "-c", sql]);
+    command
 }
 
 fn bin() -> anyhow::Result<PathBuf> {

@@ -15,6 +15,12 @@ use crate::workspace::say;
 const ROOT: &str = "/sys/fs/cgroup";
 const PARENT: &str = "sidequest-plants";
 const WRITE_RATE: &str = "blkio.throttle.write_bps_device";
+const PERIOD: &str = "cpu.cfs_period_us";
+const QUOTA: &str = "cpu.cfs_quota_us";
+/// What stands in the file of a quota for none.
+const NO_QUOTA: &str = "-1";
+/// In `cpu.stat` of version 1, nanoseconds.
+const THROTTLED: &str = "throttled_time";
 /// The period of the quota: the kernel's own.
 const PERIOD_US: u64 = 100_000;
 /// A group empties when its last process is reaped, which is a little after it ended.
@@ -34,11 +40,7 @@ impl Group {
             directories: Vec::new(),
         };
         if let Some(percent) = settings.quota_percent.get(&party) {
-            let quota = PERIOD_US * u64::from(*percent) / 100;
-            let files = [
-                ("cpu.cfs_period_us", PERIOD_US.to_string()),
-                ("cpu.cfs_quota_us", quota.to_string()),
-            ];
+            let files = [(PERIOD, PERIOD_US.to_string()), (QUOTA, quota(*percent))];
             group.add("cpu", party, &files)?;
         }
         if let Some(cores) = settings.cores.get(&party) {
@@ -48,6 +50,14 @@ impl Group {
             ];
             group.add("cpuset", party, &files)?;
         }
+        if settings.credits.contains_key(&party) {
+            // What is left of the credits decides about the quota: a controller switches it.
+            group.add("cpu", party, &[(PERIOD, PERIOD_US.to_string())])?;
+            group.add("cpuacct", party, &[])?;
+        }
+        if let Some(bytes) = settings.memory_bytes.get(&party) {
+            group.add("memory", party, &[("memory.limit_in_bytes", bytes.to_string())])?;
+        }
         if let Some(bytes) = settings.write_rate_bytes.get(&party) {
             let device = disk()?;
             let files = [(WRITE_RATE, format!("{device} {bytes}"))];
@@ -56,11 +66,47 @@ impl Group {
         Ok(group)
     }
 
+    /// Of a process that nothing holds down.
+    pub(crate) fn none() -> Group {
+        Group {
+            directories: Vec::new(),
+        }
+    }
+
     /// Where a process writes its number to belong to it.
     pub(crate) fn joined_by(&self) -> impl Iterator<Item = PathBuf> {
         self.directories
             .iter()
             .map(|directory| directory.join("cgroup.procs"))
+    }
+
+    /// Sets the quota anew, or takes it away.
+    pub(crate) fn hold(&self, percent: Option<u32>) -> anyhow::Result<()> {
+        let file = self.of_controller("cpu")?.join(QUOTA);
+        let value = percent.map_or_else(|| NO_QUOTA.to_owned(), quota);
+        fs::write(&file, value).with_context(|| format!("write {}", file.display()))
+    }
+
+    /// CPU that its processes have used.
+    pub(crate) fn used(&self) -> anyhow::Result<Duration> {
+        let text = fs::read_to_string(self.of_controller("cpuacct")?.join("cpuacct.usage"))?;
+        Ok(Duration::from_nanos(text.trim().parse()?))
+    }
+
+    /// How long its processes were kept from running; nothing where nothing can keep them.
+    pub(crate) fn throttled(&self) -> Option<Duration> {
+        let text = fs::read_to_string(self.of_controller("cpu").ok()?.join("cpu.stat")).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix(THROTTLED))?;
+        Some(Duration::from_nanos(line.trim().parse().ok()?))
+    }
+
+    fn of_controller(&self, controller: &str) -> anyhow::Result<&Path> {
+        let root = Path::new(ROOT).join(controller);
+        self.directories
+            .iter()
+            .find(|directory| directory.starts_with(&root))
+            .map(PathBuf::as_path)
+            .with_context(|| format!("find the group in the controller {controller}"))
     }
 
     /// Writes as fast as the disk can: what ends has to write what it holds.
@@ -122,6 +168,40 @@ impl Drop for Group {
             }
         }
     }
+}
+
+/// Why a controller cannot be used, if it cannot.
+pub(crate) fn missing(controller: &str) -> Option<String> {
+    let root = Path::new(ROOT).join(controller);
+    if !root.join("cgroup.procs").exists() {
+        return Some(format!(
+            "the controller {controller} of version 1 is not mounted here"
+        ));
+    }
+    let probe = root.join(format!("{PARENT}-probe"));
+    if let Err(error) = fs::create_dir_all(&probe) {
+        return Some(format!(
+            "no group can be made in the controller {controller}: {error}"
+        ));
+    }
+    let is_whole = controller != "blkio" || probe.join(WRITE_RATE).exists();
+    let _ = fs::remove_dir(&probe);
+    (!is_whole).then(|| format!("the controller {controller} has no {WRITE_RATE}"))
+}
+
+/// Groups that a run left which was killed.
+pub(crate) fn clear() {
+    for controller in ["cpu", "cpuacct", "cpuset", "memory", "blkio"] {
+        let parent = Path::new(ROOT).join(controller).join(PARENT);
+        for entry in fs::read_dir(&parent).into_iter().flatten().flatten() {
+            let _ = fs::remove_dir(entry.path());
+        }
+        let _ = fs::remove_dir(&parent);
+    }
+}
+
+fn quota(percent: u32) -> String {
+    (PERIOD_US * u64::from(percent) / 100).to_string()
 }
 
 /// The whole disk below the rig's data, as major:minor.

@@ -1,5 +1,5 @@
 //! One quest against the rig, by its command line, and what it leaves: a directory with evidence, report and what we
-//! know besides.
+//! know besides. It has its name only when it is whole.
 
 use std::{
     fs,
@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 
 use super::{
     bite::{self, Measured},
+    place::Place,
     recording,
-    rig::Rig,
-    scenario::{Load, Protocol, Scenario, Source},
+    rig::{Rig, Shown},
+    scenario::{Dose, Load, Source},
 };
 use crate::workspace::say;
 
@@ -27,13 +28,24 @@ const RATE_MAX: &str = "100000";
 /// A quest that was done.
 #[derive(Clone, Debug)]
 pub(crate) struct Inquiry {
-    pub(crate) id: String,
-    pub(crate) is_planted: bool,
+    pub(crate) place: Place,
     pub(crate) load: Measured,
     pub(crate) seconds: f64,
+    /// How it was asked, but for what every quest is told.
+    pub(crate) flags: String,
+    /// Of the time, how much a quota held the API meanwhile; and how many checkpoints there were.
+    pub(crate) throttled_share: f64,
+    pub(crate) checkpoints: u64,
     /// What the quest said when it was done.
     pub(crate) verdict: Verdict,
     pub(crate) evidence: PathBuf,
+}
+
+impl Inquiry {
+    /// Or of a twin, or of a control.
+    pub(crate) fn is_planted(&self) -> bool {
+        self.place.is_planted
+    }
 }
 
 /// How it is done.
@@ -42,72 +54,81 @@ pub(crate) struct Asked<'a> {
     pub(crate) binary: &'a Path,
     pub(crate) work: &'a Path,
     pub(crate) budget: &'a str,
-    pub(crate) seed: u64,
     pub(crate) only_bite: bool,
 }
 
 /// Starts the rig, sends the test load, and lets a quest find out.
-pub(crate) fn run(
-    scenario: &Scenario,
-    is_planted: bool,
-    asked: &Asked<'_>,
-) -> anyhow::Result<Option<Inquiry>> {
-    let rig = Rig::start(&scenario.settings(is_planted))?;
-    let load = if is_planted {
-        scenario.load
-    } else {
-        scenario.load.twin()
-    };
+pub(crate) fn run(place: Place, asked: &Asked<'_>) -> anyhow::Result<Option<Inquiry>> {
+    let dose = dose(place)?;
+    let settings = place.scenario.settings(dose, place.is_planted);
+    let load = place.scenario.load(dose, place.is_planted);
+    let mut rig = Rig::start(asked.binary, &settings)?;
     let measured = bite::measure(asked.binary, &rig, &load)?;
     say(format_args!(
-        "{}{}: {:.0} a second, {:.1} ms, {:.1} % errors",
-        scenario.id,
-        if is_planted { "" } else { " without its plant" },
+        "{}: {:.0} a second, {:.1} ms, {:.1} % errors",
+        place.name(),
         measured.rate,
         measured.latency_ms,
         measured.error_share * 100.0
     ));
-    let directory = directory(asked.work, scenario.id, is_planted);
-    let note = json!({"load": measured.to_json()});
+    let directory = directory(asked.work, place);
+    let _ = fs::remove_dir_all(&directory);
     if asked.only_bite {
-        let _ = fs::remove_dir_all(&directory);
-        write(&directory, &note)?;
+        write(&directory, &json!({"load": measured.to_json()}))?;
         return Ok(None);
     }
-    let _ = fs::remove_dir_all(&directory);
+    if settings.is_used_up() {
+        // One after the other: a name of the machine is in use.
+        drop(rig);
+        rig = Rig::start(asked.binary, &settings)?;
+    }
+    let part = asked.work.join(format!("{}.part", place.name()));
+    let _ = fs::remove_dir_all(&part);
+    let before = rig.shown()?;
     let started = Instant::now();
-    ask(scenario, &load, &rig, asked, &directory)?;
+    let flags = load.flags();
+    ask(place, &flags, &rig, asked, &part)?;
     let took = started.elapsed();
+    let after = rig.shown()?;
     drop(rig);
-    write(
-        &directory,
-        &json!({"load": measured.to_json(), "seconds": took.as_secs_f64()}),
-    )?;
-    read(asked.work, scenario.id, is_planted)
+    let mut note = json!({
+        "load": measured.to_json(),
+        "seconds": took.as_secs_f64(),
+        "flags": flags.join(" "),
+    });
+    shown(&mut note, before, after, took);
+    write(&part, &note)?;
+    fs::rename(&part, &directory).with_context(|| format!("keep {}", directory.display()))?;
+    read(asked.work, place)
 }
 
-fn ask(
-    scenario: &Scenario,
-    load: &Load,
-    rig: &Rig,
-    asked: &Asked<'_>,
-    directory: &Path,
-) -> anyhow::Result<()> {
+fn dose(place: Place) -> anyhow::Result<&'static Dose> {
+    place.scenario.dose(place.severity).with_context(|| {
+        format!(
+            "plant {}: it has nothing {}",
+            place.scenario.id,
+            place.severity.name()
+        )
+    })
+}
+
+fn shown(note: &mut Value, before: Shown, after: Shown, took: Duration) {
+    if let (Some(before), Some(after)) = (before.throttled, after.throttled) {
+        let held = after.saturating_sub(before);
+        note["throttled_share"] = json!(held.as_secs_f64() / took.as_secs_f64());
+    }
+    note["checkpoints"] = json!(after.checkpoints.saturating_sub(before.checkpoints));
+}
+
+fn ask(place: Place, flags: &[String], rig: &Rig, asked: &Asked<'_>, directory: &Path) -> anyhow::Result<()> {
     let sources = rig.sources();
     let mut command = rig.generator(asked.binary);
     command.args(["quest", "--quiet", "--insecure", "--values", super::VALUES]);
     command.args(["--budget", asked.budget, "--max-rate", RATE_MAX]);
-    command.args(["--max-concurrency", &load.users_max.to_string()]);
-    command.args(["--seed", &asked.seed.to_string()]);
+    command.args(["--seed", &place.seed.to_string()]);
     command.arg("--out").arg(directory);
-    command.arg(match load.protocol {
-        Protocol::Http1 | Protocol::Browser => "--h1",
-        Protocol::Http2 => "--h2",
-    });
-    if let Some(at_once) = load.at_once {
-        command.args(["--at-once", &at_once.to_string()]);
-    }
-    for source in scenario.sources {
+    command.args(flags);
+    for source in place.scenario.sources {
         match source {
             Source::Metrics => {
                 command.args(["--metrics", &sources.metrics]);
@@ -135,8 +156,8 @@ fn ask(
 }
 
 /// What an earlier run left, if it did.
-pub(crate) fn read(work: &Path, id: &str, is_planted: bool) -> anyhow::Result<Option<Inquiry>> {
-    let directory = directory(work, id, is_planted);
+pub(crate) fn read(work: &Path, place: Place) -> anyhow::Result<Option<Inquiry>> {
+    let directory = directory(work, place);
     let (note, report) = (directory.join(FILE), directory.join("report.json"));
     if !note.exists() || !report.exists() {
         return Ok(None);
@@ -146,22 +167,28 @@ pub(crate) fn read(work: &Path, id: &str, is_planted: bool) -> anyhow::Result<Op
     let mut report: Value =
         serde_json::from_slice(&fs::read(&report)?).with_context(|| format!("read {}", report.display()))?;
     let verdict = serde_json::from_value(report["verdict"].take()).context("read the verdict")?;
-    let seconds = Duration::from_secs_f64(note["seconds"].as_f64().unwrap_or(0.0));
     Ok(Some(Inquiry {
-        id: id.to_owned(),
-        is_planted,
+        place,
         load: Measured::of_json(&note["load"]),
-        seconds: seconds.as_secs_f64(),
+        seconds: note["seconds"].as_f64().unwrap_or(0.0),
+        flags: note["flags"].as_str().unwrap_or_default().to_owned(),
+        throttled_share: note["throttled_share"].as_f64().unwrap_or(0.0),
+        checkpoints: note["checkpoints"].as_u64().unwrap_or(0),
         verdict,
         evidence: directory.join(recording::FILE),
     }))
 }
 
 /// What the test load saw, where no quest was done.
-pub(crate) fn load_of(work: &Path, id: &str, is_planted: bool) -> Option<Measured> {
-    let text = fs::read(directory(work, id, is_planted).join(FILE)).ok()?;
+pub(crate) fn load_of(work: &Path, place: Place) -> Option<Measured> {
+    let text = fs::read(directory(work, place).join(FILE)).ok()?;
     let note: Value = serde_json::from_slice(&text).ok()?;
     Some(Measured::of_json(&note["load"]))
+}
+
+/// The load a quest was done under, or that was measured alone.
+pub(crate) fn load(place: Place) -> anyhow::Result<Load> {
+    Ok(place.scenario.load(dose(place)?, place.is_planted))
 }
 
 fn write(directory: &Path, note: &Value) -> anyhow::Result<()> {
@@ -170,6 +197,6 @@ fn write(directory: &Path, note: &Value) -> anyhow::Result<()> {
     fs::write(&file, serde_json::to_vec_pretty(note)?).with_context(|| format!("write {}", file.display()))
 }
 
-fn directory(work: &Path, id: &str, is_planted: bool) -> PathBuf {
-    work.join(recording::name(id, is_planted))
+fn directory(work: &Path, place: Place) -> PathBuf {
+    work.join(place.name())
 }

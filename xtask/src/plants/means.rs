@@ -28,8 +28,8 @@ pub(crate) enum Means {
     ProxyHttp(&'static str, &'static str),
     /// nginx keeps no connection to the API.
     NoUpstreamKeepAlive,
-    /// The certificate has an RSA key of 4096 bits instead of one of P-256.
-    CertificateRsa4096,
+    /// The certificate has an RSA key of so many bits instead of one of P-256.
+    CertificateRsa(u32),
     /// CPU quota in per cent of a core.
     Quota(Party, u32),
     /// The cores on which a party runs, as cpuset lists them.
@@ -42,6 +42,30 @@ pub(crate) enum Means {
     Sql { apply: &'static str, undo: &'static str },
     /// What the database answers arrives so much later: a relay stands before it.
     DatabaseDelay { ms: u32 },
+    /// A party is so far from those who ask it, by a TUN device: TCP sees the round trip.
+    Distance { before: Party, round_trip_ms: u32 },
+    /// nginx lives in a network namespace of its own, with so many local ports.
+    Ports(u32),
+    /// CPU on credit, as burstable machines have it.
+    Credits(Party, Credits),
+    /// Bytes of memory at most, page cache included.
+    Memory(Party, u64),
+    /// A `CHECKPOINT` every so many seconds.
+    Checkpoints { every_s: u64 },
+    /// The API is `sidequest serve`, with an option and its value.
+    Serve(&'static str, &'static str),
+    /// The API is `sidequest serve`; a section of its model for each statement, of `$1` wanted items.
+    Sections(&'static [&'static str]),
+}
+
+/// A token bucket over CPU: what is used over the share that is earned is paid from the balance; without one, only
+/// what is earned is there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Credits {
+    /// Of a core.
+    pub(crate) earned_percent: u32,
+    /// The balance at the start, and at most: milliseconds of CPU.
+    pub(crate) balance_ms: u32,
 }
 
 /// What all means of a scenario amount to.
@@ -52,13 +76,21 @@ pub(crate) struct Settings {
     pub(crate) proxy: BTreeMap<&'static str, &'static str>,
     pub(crate) proxy_http: BTreeMap<&'static str, &'static str>,
     pub(crate) is_upstream_closed: bool,
-    pub(crate) is_certificate_rsa: bool,
+    pub(crate) certificate_rsa_bits: Option<u32>,
     pub(crate) quota_percent: BTreeMap<Party, u32>,
     pub(crate) cores: BTreeMap<Party, &'static str>,
     pub(crate) write_rate_bytes: BTreeMap<Party, u64>,
     pub(crate) postgres: BTreeMap<&'static str, &'static str>,
     pub(crate) sql: Vec<(&'static str, &'static str)>,
     pub(crate) database_delay_ms: Option<u32>,
+    pub(crate) round_trip_ms: BTreeMap<Party, u32>,
+    pub(crate) ports: Option<u32>,
+    pub(crate) credits: BTreeMap<Party, Credits>,
+    pub(crate) memory_bytes: BTreeMap<Party, u64>,
+    pub(crate) checkpoints_every_s: Option<u64>,
+    pub(crate) serve: BTreeMap<&'static str, &'static str>,
+    /// With some, the API is ours.
+    pub(crate) sections: Option<&'static [&'static str]>,
 }
 
 impl Settings {
@@ -84,7 +116,7 @@ impl Settings {
                 self.proxy_http.insert(name, value);
             }
             Means::NoUpstreamKeepAlive => self.is_upstream_closed = true,
-            Means::CertificateRsa4096 => self.is_certificate_rsa = true,
+            Means::CertificateRsa(bits) => self.certificate_rsa_bits = Some(bits),
             Means::Quota(party, percent) => {
                 self.quota_percent.insert(party, percent);
             }
@@ -99,7 +131,30 @@ impl Settings {
             }
             Means::Sql { apply, undo } => self.sql.push((apply, undo)),
             Means::DatabaseDelay { ms } => self.database_delay_ms = Some(ms),
+            Means::Distance {
+                before,
+                round_trip_ms,
+            } => {
+                self.round_trip_ms.insert(before, round_trip_ms);
+            }
+            Means::Ports(ports) => self.ports = Some(ports),
+            Means::Credits(party, credits) => {
+                self.credits.insert(party, credits);
+            }
+            Means::Memory(party, bytes) => {
+                self.memory_bytes.insert(party, bytes);
+            }
+            Means::Checkpoints { every_s } => self.checkpoints_every_s = Some(every_s),
+            Means::Serve(option, value) => {
+                self.serve.insert(option, value);
+            }
+            Means::Sections(statements) => self.sections = Some(statements),
         }
+    }
+
+    /// Whether a load uses up what was planted: the next one needs a rig of its own.
+    pub(crate) fn is_used_up(&self) -> bool {
+        self.ports.is_some() || !self.credits.is_empty()
     }
 }
 

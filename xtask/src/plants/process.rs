@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::group::Group;
+use super::{group::Group, leftovers};
 
 const READY_MAX: Duration = Duration::from_secs(30);
 const STOP_MAX: Duration = Duration::from_secs(15);
@@ -54,6 +54,7 @@ impl Process {
             .stderr(errors)
             .spawn()
             .with_context(|| format!("start {name}"))?;
+        leftovers::note(child.id())?;
         Ok(Process {
             name: name.to_owned(),
             child,

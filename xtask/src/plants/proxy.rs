@@ -12,11 +12,16 @@ use anyhow::Context as _;
 use rustix::process::Signal;
 
 use super::{
+    distance::Distance,
     group::Group,
     means::{Party, Settings},
+    namespace::Namespace,
     process::{self, Process},
 };
 use crate::{bench::free_address, workspace::output};
+
+/// How many requests a connection may carry.
+pub(crate) const REQUESTS_EACH: &str = "keepalive_requests";
 
 /// A running nginx.
 #[derive(Debug)]
@@ -24,18 +29,35 @@ pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     pub(crate) process: Process,
     _group: Group,
+    _distance: Option<Distance>,
 }
 
 impl Proxy {
     /// Before the API.
-    pub(crate) fn start(directory: &Path, api: SocketAddr, settings: &Settings) -> anyhow::Result<Proxy> {
-        let address = free_address()?;
+    pub(crate) fn start(
+        directory: &Path,
+        api: SocketAddr,
+        namespace: Option<&Namespace>,
+        settings: &Settings,
+    ) -> anyhow::Result<Proxy> {
+        let distance = Distance::of(Party::Proxy, directory, settings)?;
+        let listen = match (namespace, &distance) {
+            (Some(namespace), _) => namespace.listen(free_address()?.port()),
+            (None, Some(distance)) => distance.listen(free_address()?.port()),
+            (None, None) => free_address()?,
+        };
+        let address = distance
+            .as_ref()
+            .map_or(listen, |distance| distance.reached(listen));
         let group = Group::of(Party::Proxy, settings)?;
-        let certificate = certificate(directory, settings.is_certificate_rsa)?;
+        let certificate = certificate(directory, settings.certificate_rsa_bits)?;
         let file = directory.join("nginx.conf");
-        let text = configuration(directory, address, api, &certificate, settings);
+        let text = configuration(directory, listen, api, &certificate, settings);
         fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
-        let mut command = process::command(&group, Path::new("nginx"));
+        let mut command = match namespace {
+            Some(namespace) => namespace.command(&group, Path::new("nginx")),
+            None => process::command(&group, Path::new("nginx")),
+        };
         command
             .arg("-p")
             .arg(directory)
@@ -48,6 +70,7 @@ impl Proxy {
             address,
             process,
             _group: group,
+            _distance: distance,
         })
     }
 }
@@ -86,6 +109,10 @@ fn configuration(
         certificate.chain.display(),
         certificate.key.display()
     );
+    // nginx's default of 1000 is a plant of its own.
+    if !settings.proxy.contains_key(REQUESTS_EACH) {
+        let _ = writeln!(text, "{REQUESTS_EACH} 1000000;");
+    }
     for (name, value) in &settings.proxy {
         let _ = writeln!(text, "{name} {value};");
     }
@@ -98,8 +125,8 @@ struct Certificate {
     key: PathBuf,
 }
 
-fn certificate(directory: &Path, is_rsa: bool) -> anyhow::Result<Certificate> {
-    let name = if is_rsa { "rsa4096" } else { "p256" };
+fn certificate(directory: &Path, rsa_bits: Option<u32>) -> anyhow::Result<Certificate> {
+    let name = rsa_bits.map_or_else(|| "p256".to_owned(), |bits| format!("rsa{bits}"));
     let certificate = Certificate {
         chain: directory.join(format!("{name}.pem")),
         key: directory.join(format!("{name}.key")),
@@ -109,11 +136,10 @@ fn certificate(directory: &Path, is_rsa: bool) -> anyhow::Result<Certificate> {
     }
     let mut command = Command::new("openssl");
     command.args(["req", "-x509", "-nodes", "-days", "30", "-subj", "/CN=127.0.0.1"]);
-    if is_rsa {
-        command.args(["-newkey", "rsa:4096"]);
-    } else {
-        command.args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]);
-    }
+    match rsa_bits {
+        Some(bits) => command.arg("-newkey").arg(format!("rsa:{bits}")),
+        None => command.args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]),
+    };
     command.arg("-keyout").arg(&certificate.key);
     command.arg("-out").arg(&certificate.chain);
     output(&mut command)?;

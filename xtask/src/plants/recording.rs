@@ -33,15 +33,6 @@ pub(crate) fn directory() -> PathBuf {
     root().join("benchsuite/plants/recordings")
 }
 
-/// What a recording is called.
-pub(crate) fn name(id: &str, is_planted: bool) -> String {
-    if is_planted {
-        id.to_owned()
-    } else {
-        format!("{id}-twin")
-    }
-}
-
 /// Evidence from a file.
 pub(crate) fn read(file: &Path) -> anyhow::Result<Evidence> {
     evidence::read(&unpack(file)?).with_context(|| format!("read {}", file.display()))

@@ -1,15 +1,18 @@
 //! The table for people, and the page and the numbers below benchsuite/runs.
 
-use std::{fmt::Write as _, fs};
+use std::{fmt::Write as _, fs, path::Path};
 
 use anyhow::Context as _;
 use diagnosis::bottleneck::Bottleneck;
 use serde_json::{Value, json};
 
 use super::{
-    Options, recording,
-    scenario::{Kind, Scenario},
-    score::{Case, Score, Share, is_alarm, unattributed},
+    Options,
+    missing::missing,
+    place::SEVERITY,
+    recording,
+    scenario::{self, Kind, Scenario, Severity, Shows},
+    score::{self, Case, Score, Share, is_alarm, unattributed},
 };
 use crate::{
     bench::machine,
@@ -27,35 +30,106 @@ pub(crate) fn expected(scenario: &Scenario) -> String {
 }
 
 /// All cases and all numbers, in Markdown.
-pub(crate) fn table(cases: &[Case], score: &Score) -> String {
+pub(crate) fn table(cases: &[Case], binary: Option<&Path>) -> String {
     let mut text = String::from(
-        "| scenario | what is planted | expected | verdict | grade | right | limit predicted / true | unattributed | bite: latency, rate, errors |\n\
-         |---|---|---|---|---|---|---|---|---|\n",
+        "| scenario | what is planted | asked with | expected | verdict | grade | right | limit predicted / true | unattributed | bite: latency, rate, errors |\n\
+         |---|---|---|---|---|---|---|---|---|---|\n",
     );
-    for case in cases.iter().filter(|case| case.inquiry.is_planted) {
+    for case in cases.iter().filter(|case| case.inquiry.is_planted()) {
         plant_row(&mut text, case);
     }
     text.push_str(
-        "\n| healthy | what looks suspicious | verdict | grade | false alarm |\n|---|---|---|---|---|\n",
+        "\n| healthy | what looks suspicious | asked with | verdict | grade | false alarm |\n|---|---|---|---|---|---|\n",
     );
-    for case in cases.iter().filter(|case| !case.inquiry.is_planted) {
-        let verdict = &case.inquiry.verdict;
-        let what = match case.scenario.kind {
-            Kind::Plant | Kind::Double => "the plant is off",
-            Kind::Control => case.scenario.what,
-        };
+    for case in cases.iter().filter(|case| !case.inquiry.is_planted()) {
+        healthy_row(&mut text, case);
+    }
+    not_here(&mut text, cases, binary);
+    numbers(&mut text, &score::score(cases));
+    severities(&mut text, cases);
+    baselines(&mut text, cases, &score::score(cases));
+    text
+}
+
+fn healthy_row(text: &mut String, case: &Case) {
+    let verdict = &case.inquiry.verdict;
+    let what = match case.scenario.kind {
+        Kind::Plant | Kind::Double => "the plant is off".to_owned(),
+        Kind::Control => what(case),
+    };
+    let alarm = match (case.is_valid(), is_alarm(verdict)) {
+        (false, _) => "not scored: it does not show it",
+        (true, true) => "**yes**",
+        (true, false) => "no",
+    };
+    let _ = writeln!(
+        text,
+        "| {} | {what} | {} | {} | {} | {alarm} |",
+        case.name(),
+        asked_with(case),
+        id(verdict.bottleneck),
+        verdict.grade.words(),
+    );
+}
+
+fn what(case: &Case) -> String {
+    let dose = case.scenario.dose(case.inquiry.place.severity);
+    let what = dose.map_or("", |dose| dose.what);
+    match case.scenario.shows {
+        None => what.to_owned(),
+        Some(Shows::Throttled { .. }) => format!(
+            "{what}: {:.2} % of the time",
+            case.inquiry.throttled_share * 100.0
+        ),
+        Some(Shows::Checkpoints(_)) => format!("{what}: {} of them", case.inquiry.checkpoints),
+    }
+}
+
+fn asked_with(case: &Case) -> String {
+    format!("`{}`", case.inquiry.flags)
+}
+
+/// What was not planted because it cannot be.
+fn not_here(text: &mut String, cases: &[Case], binary: Option<&Path>) {
+    let reasons: Vec<(&str, String)> = scenario::all()
+        .filter(|scenario| cases.iter().all(|case| case.scenario.id != scenario.id))
+        .filter_map(|scenario| {
+            let dose = scenario.dose(SEVERITY).or(scenario.doses.first())?;
+            Some((scenario.id, missing(scenario, dose, binary)?))
+        })
+        .collect();
+    if reasons.is_empty() {
+        return;
+    }
+    text.push_str("\n| cannot be planted here, not scored | why |\n|---|---|\n");
+    for (id, reason) in reasons {
+        let _ = writeln!(text, "| {id} | {reason} |");
+    }
+}
+
+/// Where more than one was planted.
+fn severities(text: &mut String, cases: &[Case]) {
+    let all = [Severity::Weak, Severity::Medium, Severity::Strong];
+    let planted = all.map(|severity| (severity, score::of_severity(cases, severity)));
+    if planted.iter().filter(|(_, cases)| !cases.is_empty()).count() < 2 {
+        return;
+    }
+    text.push_str(
+        "\n| severity | top-1 | Wilson, 95 % | layer | top-2 | limit within 25 % | does not bite |\n|---|---|---|---|---|---|---|\n",
+    );
+    for (severity, cases) in planted {
+        let score = score::score(&cases);
         let _ = writeln!(
             text,
-            "| {} | {what} | {} | {} | {} |",
-            recording::name(case.scenario.id, case.scenario.kind == Kind::Control),
-            id(verdict.bottleneck),
-            verdict.grade.words(),
-            if is_alarm(verdict) { "**yes**" } else { "no" }
+            "| {} | {} | {} | {} | {} | {} |",
+            severity.name(),
+            share_cells(score.top_1),
+            of(score.layer),
+            of(score.top_2),
+            of(score.next),
+            score.invalid.len()
         );
     }
-    numbers(&mut text, score);
-    baselines(&mut text, cases, score);
-    text
 }
 
 fn plant_row(text: &mut String, case: &Case) {
@@ -85,9 +159,10 @@ fn plant_row(text: &mut String, case: &Case) {
     });
     let _ = writeln!(
         text,
-        "| {} | {} | {} | {} | {} | {right} | {limit} | {rest} | {bite} |",
-        case.scenario.id,
-        case.scenario.what,
+        "| {} | {} | {} | {} | {} | {} | {right} | {limit} | {rest} | {bite} |",
+        case.name(),
+        what(case),
+        asked_with(case),
         expected(case.scenario),
         id(verdict.bottleneck),
         verdict.grade.words(),
@@ -118,7 +193,7 @@ fn numbers(text: &mut String, score: &Score) {
     if !score.invalid.is_empty() {
         let _ = writeln!(
             text,
-            "| not scored, does not bite | {} | |",
+            "| not scored, does not bite or does not show what it claims | {} | |",
             score.invalid.join(", ")
         );
     }
@@ -144,11 +219,11 @@ fn baselines(text: &mut String, cases: &[Case], score: &Score) {
         let _ = write!(text, " | {name}");
     }
     text.push_str(" |\n|---|---|---|---|---|---|---|\n");
-    for case in cases.iter().filter(|case| case.inquiry.is_planted) {
+    for case in cases.iter().filter(|case| case.inquiry.is_planted()) {
         let _ = write!(
             text,
             "| {} | {} | {}",
-            case.scenario.id,
+            case.name(),
             expected(case.scenario),
             id(case.inquiry.verdict.bottleneck)
         );
@@ -176,7 +251,8 @@ fn id(bottleneck: Option<Bottleneck>) -> &'static str {
 }
 
 /// The page and the numbers.
-pub(crate) fn write(name: &str, options: &Options, cases: &[Case], score: &Score) -> anyhow::Result<()> {
+pub(crate) fn write(name: &str, options: &Options, cases: &[Case]) -> anyhow::Result<()> {
+    let score = score::score(cases);
     let directory = root().join("benchsuite/runs").join(name);
     fs::create_dir_all(&directory).with_context(|| format!("create {}", directory.display()))?;
     let machine = machine::machine();
@@ -184,13 +260,13 @@ pub(crate) fn write(name: &str, options: &Options, cases: &[Case], score: &Score
         "# Plants: what quest says of bottlenecks that were planted\n\n\
          `cargo xtask plants`, each quest with a budget of {}; what is planted, and what must be found, is in `xtask/src/plants/scenario/`.\n\
          A plant bites if it raises latency by half, costs 30 % of throughput or makes 1 % of requests fail, at the same load as its twin; what the quest itself saw at that load counts, too.\n\n\
-         - Machine: {}\n- {}\n- {}\n- nginx, the foreign API (Python, `benchsuite/plants/api.py`) and PostgreSQL share the machine with the generator.\n\n",
-        options.budget,
+         - Machine: {}\n- {}\n- {}\n- nginx, the API (Python, `benchsuite/plants/api.py`; of the scenarios `ours-...` `sidequest serve`) and PostgreSQL share the machine with the generator.\n\n",
+        options.budget(),
         machine.description,
         machine::line("postgres", &["--version"]),
         machine::line("python3", &["--version"]),
     );
-    page.push_str(&table(cases, score));
+    page.push_str(&table(cases, options.binary.as_deref()));
     let notes = directory.join("notes.md");
     if let Ok(text) = fs::read_to_string(&notes) {
         page.push('\n');
@@ -198,7 +274,7 @@ pub(crate) fn write(name: &str, options: &Options, cases: &[Case], score: &Score
     }
     fs::write(directory.join("README.md"), page)?;
     let results = json!({
-        "budget": options.budget,
+        "budget": options.budget(),
         "composite": score.composite(),
         "brier": score.brier,
         "cases": cases.iter().map(case_json).collect::<Vec<Value>>(),
@@ -231,12 +307,15 @@ fn case_json(case: &Case) -> Value {
         .collect();
     json!({
         "scenario": case.scenario.id,
-        "is_planted": case.inquiry.is_planted,
+        "severity": case.inquiry.place.severity.name(),
+        "seed": case.inquiry.place.seed,
+        "is_planted": case.inquiry.is_planted(),
+        "flags": case.inquiry.flags,
         "expected": expected(case.scenario),
         "verdict": id(verdict.bottleneck),
         "grade": verdict.grade.words(),
         "sentence": verdict.sentence,
-        "is_valid": !case.inquiry.is_planted || case.is_valid(),
+        "is_valid": case.is_valid(),
         "findings": findings,
         "limits": limits,
         "unattributed": unattributed(verdict),

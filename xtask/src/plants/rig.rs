@@ -4,16 +4,22 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
+    sync::Arc,
     time::Duration,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use rustix::process::Signal;
 
 use super::{
+    chore::Chore,
+    credits,
     database::Database,
+    distance::Distance,
     group::Group,
     means::{Party, Settings},
+    namespace::Namespace,
+    ours,
     process::{self, Process},
     proxy::Proxy,
     relay::Relay,
@@ -30,23 +36,32 @@ pub(crate) const DATA: &str = "/var/tmp/sidequest-plants";
 #[derive(Debug)]
 pub(crate) struct Rig {
     proxy: Proxy,
-    api: Process,
+    _credits: Option<Chore>,
+    api: Api,
+    _namespace: Option<Namespace>,
     _downstream: Option<Process>,
     _relay: Option<Relay>,
     database: Database,
-    api_address: SocketAddr,
     generator: Group,
     _groups: Vec<Group>,
 }
 
+/// The API, whose ever it is.
+#[derive(Debug)]
+struct Api {
+    process: Process,
+    /// Where the proxy reaches it.
+    address: SocketAddr,
+    metrics: String,
+    path: &'static str,
+    group: Arc<Group>,
+    _distance: Option<Distance>,
+}
+
 impl Rig {
-    /// As the settings say.
-    pub(crate) fn start(settings: &Settings) -> anyhow::Result<Rig> {
-        if !rustix::process::geteuid().is_root() {
-            bail!("plant: control groups and PostgreSQL's user need root");
-        }
+    /// As the settings say; the binary is our own API's.
+    pub(crate) fn start(binary: &Path, settings: &Settings) -> anyhow::Result<Rig> {
         let directory = Path::new(DATA);
-        std::fs::create_dir_all(directory).with_context(|| format!("create {DATA}"))?;
         let python = python(directory)?;
         let database = Database::start(directory, settings)?;
         let relay = settings
@@ -70,11 +85,81 @@ impl Rig {
             })
             .transpose()?;
 
-        let api_group = Group::of(Party::Api, settings)?;
-        let api_address = free_address()?;
-        let mut command = api_command(&api_group, &python, api_address);
-        command.args(["--database", &Database::url(asked.port())]);
-        if let Some((_, address)) = &downstream {
+        let namespace = settings.ports.map(Namespace::start).transpose()?;
+        let listen = free_address()?;
+        let listen = namespace
+            .as_ref()
+            .map_or(listen, |namespace| namespace.outside(listen.port()));
+        let api = if settings.sections.is_some() {
+            Api::ours(binary, directory, listen, asked.port(), settings)?
+        } else {
+            let behind = downstream.as_ref().map(|(_, address)| *address);
+            Api::foreign(&python, directory, listen, asked.port(), behind, settings)?
+        };
+        let credits = credits::control(Party::Api, &api.group, settings)?;
+        let proxy = Proxy::start(directory, api.address, namespace.as_ref(), settings)?;
+        Ok(Rig {
+            proxy,
+            _credits: credits,
+            api,
+            _namespace: namespace,
+            _downstream: downstream.map(|(process, _)| process),
+            _relay: relay,
+            database,
+            generator: Group::of(Party::Generator, settings)?,
+            _groups: vec![downstream_group],
+        })
+    }
+
+    /// What is asked for.
+    pub(crate) fn url(&self) -> String {
+        format!("https://{}{}", self.proxy.address, self.api.path)
+    }
+
+    /// What a quest may be told of the rig.
+    pub(crate) fn sources(&self) -> Sources {
+        Sources {
+            metrics: self.api.metrics.clone(),
+            postgres: Database::url(self.database.address.port()),
+            processes: vec![
+                self.api.process.pid().to_string(),
+                self.proxy.process.pid().to_string(),
+            ],
+        }
+    }
+
+    /// What a control claims to show.
+    pub(crate) fn shown(&self) -> anyhow::Result<Shown> {
+        Ok(Shown {
+            throttled: self.api.group.throttled(),
+            checkpoints: self.database.checkpoints()?,
+        })
+    }
+
+    /// A program of the generator: in its group.
+    pub(crate) fn generator(&self, program: &Path) -> Command {
+        process::command(&self.generator, program)
+    }
+}
+
+impl Api {
+    fn foreign(
+        python: &Path,
+        directory: &Path,
+        listen: SocketAddr,
+        database_port: u16,
+        downstream: Option<SocketAddr>,
+        settings: &Settings,
+    ) -> anyhow::Result<Api> {
+        let group = Arc::new(Group::of(Party::Api, settings)?);
+        let distance = Distance::of(Party::Api, directory, settings)?;
+        let listen = distance
+            .as_ref()
+            .map_or(listen, |distance| distance.listen(listen.port()));
+        let mut command = api_command(&group, python, listen);
+        command.args(["--database", &Database::url(database_port)]);
+        command.arg("--map-file").arg(directory.join("mapped"));
+        if let Some(address) = downstream {
             command.args(["--downstream", &format!("http://{address}/item/1")]);
         }
         for (option, values) in &settings.api {
@@ -85,39 +170,54 @@ impl Rig {
                 command.args([option, value]);
             }
         }
-        let mut api = Process::start("the API", &mut command, &directory.join("api.log"), Signal::TERM)?;
-        api.wait_for(api_address)?;
-        let proxy = Proxy::start(directory, api_address, settings)?;
-        Ok(Rig {
-            proxy,
-            api,
-            _downstream: downstream.map(|(process, _)| process),
-            _relay: relay,
-            database,
-            api_address,
-            generator: Group::of(Party::Generator, settings)?,
-            _groups: vec![downstream_group, api_group],
+        let mut process = Process::start("the API", &mut command, &directory.join("api.log"), Signal::TERM)?;
+        process.wait_for(listen)?;
+        let reached = distance
+            .as_ref()
+            .map_or(listen, |distance| distance.reached(listen));
+        Ok(Api {
+            process,
+            address: reached,
+            metrics: format!("http://{listen}/metrics"),
+            path: "/item/{id}",
+            group,
+            _distance: distance,
         })
     }
 
-    /// What is asked for.
-    pub(crate) fn url(&self) -> String {
-        format!("https://{}/item/{{id}}", self.proxy.address)
+    fn ours(
+        binary: &Path,
+        directory: &Path,
+        listen: SocketAddr,
+        database_port: u16,
+        settings: &Settings,
+    ) -> anyhow::Result<Api> {
+        let group = Arc::new(Group::of(Party::Api, settings)?);
+        let admin = free_address()?;
+        let mut command = ours::command(&group, binary, directory, listen, admin, database_port, settings)?;
+        let mut process = Process::start(
+            "sidequest serve",
+            &mut command,
+            &directory.join("serve.log"),
+            Signal::TERM,
+        )?;
+        process.wait_for(listen)?;
+        Ok(Api {
+            process,
+            address: listen,
+            metrics: format!("http://{admin}/metrics"),
+            path: "/api/v1/objects/{id}/analysis",
+            group,
+            _distance: None,
+        })
     }
+}
 
-    /// What a quest may be told of the rig.
-    pub(crate) fn sources(&self) -> Sources {
-        Sources {
-            metrics: format!("http://{}/metrics", self.api_address),
-            postgres: Database::url(self.database.address.port()),
-            processes: vec![self.api.pid().to_string(), self.proxy.process.pid().to_string()],
-        }
-    }
-
-    /// A program of the generator: in its group.
-    pub(crate) fn generator(&self, program: &Path) -> Command {
-        process::command(&self.generator, program)
-    }
+/// What a control claims to show.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shown {
+    pub(crate) throttled: Option<Duration>,
+    pub(crate) checkpoints: u64,
 }
 
 /// What a quest may be told of the rig.
@@ -131,6 +231,7 @@ pub(crate) struct Sources {
 fn api_command(group: &Group, python: &Path, address: SocketAddr) -> Command {
     let mut command = process::command(group, python);
     command.arg(root().join("benchsuite/plants/api.py"));
+    command.args(["--host", &address.ip().to_string()]);
     command.args(["--port", &address.port().to_string()]);
     command
 }

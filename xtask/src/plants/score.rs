@@ -7,9 +7,13 @@ use diagnosis::{attribution::part::Part, bottleneck::Bottleneck, grade::Grade, v
 use super::{
     bite::Measured,
     inquiry::{self, Inquiry},
+    place::{Place, SEED},
     recording,
-    scenario::{self, Kind, Rate, Scenario},
+    scenario::{self, Kind, Rate, Scenario, Severity, Shows},
 };
+
+/// Of one run.
+pub(crate) const SEEDS_MAX: u64 = 20;
 
 /// A limit that is predicted within this factor is right.
 const NEXT_WITHIN: f64 = 1.25;
@@ -49,7 +53,7 @@ pub(crate) struct Score {
     pub(crate) accounting: Share,
     pub(crate) brier: Option<f64>,
     pub(crate) seconds: f64,
-    pub(crate) invalid: Vec<&'static str>,
+    pub(crate) invalid: Vec<String>,
     /// Of each baseline: exact, layer, and false alarms on controls.
     pub(crate) baselines: Vec<(Share, Share, Share)>,
 }
@@ -57,23 +61,49 @@ pub(crate) struct Score {
 /// All that earlier turns have left, in the order of the scenarios.
 pub(crate) fn cases(work: &Path) -> anyhow::Result<Vec<Case>> {
     let mut cases = Vec::new();
-    for scenario in scenario::all() {
-        for is_planted in [true, false] {
-            if let Some(inquiry) = inquiry::read(work, scenario.id, is_planted)? {
-                let evidence = recording::read(&inquiry.evidence)?;
-                cases.push(Case {
-                    scenario,
-                    twin: inquiry::load_of(work, scenario.id, false),
-                    baselines: recording::BASELINES
-                        .iter()
-                        .map(|(_, baseline)| baseline(&evidence))
-                        .collect(),
-                    inquiry,
-                });
-            }
+    for place in scenario::all().flat_map(places) {
+        if let Some(inquiry) = inquiry::read(work, place)? {
+            let evidence = recording::read(&inquiry.evidence)?;
+            cases.push(Case {
+                scenario: place.scenario,
+                twin: load_of_twin(work, place),
+                baselines: recording::BASELINES
+                    .iter()
+                    .map(|(_, baseline)| baseline(&evidence))
+                    .collect(),
+                inquiry,
+            });
         }
     }
     Ok(cases)
+}
+
+fn places(scenario: &'static Scenario) -> impl Iterator<Item = Place> {
+    scenario.doses.iter().flat_map(move |dose| {
+        (SEED..SEED + SEEDS_MAX).flat_map(move |seed| {
+            [true, false].map(|is_planted| Place {
+                scenario,
+                severity: dose.severity,
+                seed,
+                is_planted,
+            })
+        })
+    })
+}
+
+/// What the test load saw without the plant, with this seed or the first: chance has no part in it.
+pub(crate) fn load_of_twin(work: &Path, place: Place) -> Option<Measured> {
+    let twin = place.twin();
+    inquiry::load_of(work, twin).or_else(|| inquiry::load_of(work, Place { seed: SEED, ..twin }))
+}
+
+/// Those of one severity; healthy ones have none.
+pub(crate) fn of_severity(cases: &[Case], severity: Severity) -> Vec<Case> {
+    cases
+        .iter()
+        .filter(|case| case.inquiry.is_planted() && case.inquiry.place.severity == severity)
+        .cloned()
+        .collect()
 }
 
 /// Over all cases that are valid.
@@ -85,7 +115,11 @@ pub(crate) fn score(cases: &[Case]) -> Score {
     let mut squares = Vec::new();
     for case in cases {
         let verdict = &case.inquiry.verdict;
-        if !case.inquiry.is_planted {
+        if !case.inquiry.is_planted() {
+            if !case.is_valid() {
+                score.invalid.push(case.inquiry.place.name());
+                continue;
+            }
             score.false_alarms.count(is_alarm(verdict));
             for (baseline, said) in score.baselines.iter_mut().zip(&case.baselines) {
                 baseline.2.count(said.is_some_and(|said| said != Bottleneck::X0));
@@ -96,7 +130,7 @@ pub(crate) fn score(cases: &[Case]) -> Score {
             continue;
         }
         if !case.is_valid() {
-            score.invalid.push(case.scenario.id);
+            score.invalid.push(case.inquiry.place.name());
             continue;
         }
         let is_right = case.is_right();
@@ -151,23 +185,44 @@ impl Score {
 }
 
 impl Case {
+    /// For tables.
+    pub(crate) fn name(&self) -> String {
+        let name = self.inquiry.place.name();
+        match (self.scenario.kind, name.strip_suffix("-twin")) {
+            // A control has no twin: nothing is planted into it.
+            (Kind::Control, Some(name)) => name.to_owned(),
+            _ => name,
+        }
+    }
+
     /// A plant that does not bite is not scored. One that holds down the generator may bite the quest and not the
     /// test load, which needs less CPU: what the quest saw at its highest load counts, too.
     pub(crate) fn is_valid(&self) -> bool {
+        if !self.inquiry.is_planted() {
+            return self.is_shown();
+        }
         let seen = self.inquiry.verdict.steps.last().map(|step| Measured {
             rate: step.rate.mid,
             latency_ms: step.latency_ms.mid,
             error_share: step.error_share,
         });
-        let is_whole = self
-            .inquiry
-            .verdict
-            .steps
-            .last()
-            .is_some_and(|step| step.users >= f64::from(self.scenario.load.users_max));
+        let is_whole = self.inquiry.verdict.steps.last().is_some_and(|step| {
+            inquiry::load(self.inquiry.place).is_ok_and(|load| step.users >= f64::from(load.users_max))
+        });
         self.twin.is_some_and(|twin| {
             self.inquiry.load.bites(twin) || (is_whole && seen.is_some_and(|seen| seen.bites(twin)))
         })
+    }
+
+    /// A control that does not have what it claims to have shows nothing.
+    fn is_shown(&self) -> bool {
+        match self.scenario.shows {
+            None => true,
+            Some(Shows::Throttled { share_max }) => {
+                self.inquiry.throttled_share > 0.0 && self.inquiry.throttled_share <= share_max
+            }
+            Some(Shows::Checkpoints(min)) => self.inquiry.checkpoints >= min,
+        }
     }
 
     /// The verdict is what was planted; of a double plant, one of the two.
@@ -202,7 +257,7 @@ impl Case {
 
     /// What was predicted of the limit that is known, and what it is.
     pub(crate) fn next(&self) -> Option<(Option<f64>, f64)> {
-        let next = self.scenario.next?;
+        let next = self.scenario.dose(self.inquiry.place.severity)?.next?;
         let verdict = &self.inquiry.verdict;
         let said = verdict
             .limits

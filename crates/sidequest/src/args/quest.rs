@@ -108,6 +108,11 @@ pub(crate) struct Settings {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) connections: Option<u32>,
 
+    /// Window of each stream of HTTP/2 that clients grant, 2^N-1 bytes; without it as large as there is.
+    #[arg(long, value_name = "N", help_heading = "What to ask")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=31))]
+    pub(crate) window_bits: Option<u32>,
+
     /// Commands that change one setting and change it back, for proofs; in the file only, as [[hooks]].
     #[arg(skip)]
     pub(crate) hooks: Vec<Hook>,
@@ -196,6 +201,7 @@ impl Settings {
             postgres,
             process,
             connections,
+            window_bits,
             hooks,
             probe,
             budget,
@@ -228,6 +234,7 @@ impl Settings {
             postgres: list(postgres, other.postgres),
             process: list(process, other.process),
             connections: connections.or(other.connections),
+            window_bits: window_bits.or(other.window_bits),
             hooks: if hooks.is_empty() { other.hooks } else { hooks },
             probe: list(probe, other.probe),
             budget: budget.or(other.budget),

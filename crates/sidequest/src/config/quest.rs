@@ -233,6 +233,9 @@ fn as_load(settings: &Settings, url: &str) -> anyhow::Result<Load> {
     if let Some(method) = &settings.method {
         line.extend(["--method".into(), method.into()]);
     }
+    if let Some(bits) = settings.window_bits {
+        line.extend(["--window-bits".into(), bits.to_string().into()]);
+    }
     if let Some(data) = &settings.data {
         line.extend(["--data".into(), data.into()]);
     }

@@ -1,25 +1,26 @@
 //! Healthy, and looks as if it were not. What looks suspicious is the base; nothing is planted.
 
-use super::{ALL_SOURCES, Kind, Load, Protocol, Scenario};
+use super::{ALL_SOURCES, Dose, Kind, Scenario, Severity::Medium, Shows, dose, http1};
 use crate::plants::means::{Means, Party};
 
 const WAIT_20_MS: Means = Means::Api("--sql", &["select pg_sleep(0.02)"]);
 
-const fn control(id: &'static str, what: &'static str, base: &'static [Means], users_max: u32) -> Scenario {
+const fn control(
+    id: &'static str,
+    base: &'static [Means],
+    users_max: u32,
+    doses: &'static [Dose],
+    shows: Option<Shows>,
+) -> Scenario {
     Scenario {
         id,
         kind: Kind::Control,
-        what,
         expected: &[],
-        next: None,
         base,
-        plant: &[],
-        load: Load {
-            protocol: Protocol::Http1,
-            users_max,
-            at_once: None,
-        },
+        doses,
+        load: http1(users_max),
         sources: ALL_SOURCES,
+        shows,
     }
 }
 
@@ -27,43 +28,77 @@ const fn control(id: &'static str, what: &'static str, base: &'static [Means], u
 pub(super) const CONTROLS: &[Scenario] = &[
     control(
         "busy60",
-        "API at about 60 % CPU, nothing queues",
         &[WAIT_20_MS, Means::Api("--hash-blocks", &["80"])],
         4,
+        &[dose(Medium, "API at about 60 % CPU, nothing queues", &[])],
+        None,
     ),
     control(
         "rareslow",
-        "1 % of requests run a query of 60 ms",
         &[Means::Api(
             "--sql",
             &["select pg_sleep(case when $1::int4 % 100 = 0 then 0.08 else 0.02 end)"],
         )],
         8,
+        &[dose(Medium, "1 % of requests run a query of 80 ms", &[])],
+        None,
     ),
     control(
         "idleconnections",
-        "a pool of 150, of which 8 are used; all others wait for their client",
         &[WAIT_20_MS, Means::Api("--pool", &["150"])],
         8,
+        &[dose(
+            Medium,
+            "a pool of 150, of which 8 are used; all others wait for their client",
+            &[],
+        )],
+        None,
+    ),
+    control(
+        "clientread",
+        &[
+            Means::Api("--sql", &["select * from item where id = $1"]),
+            Means::Api("--pool", &["16"]),
+            Means::Downstream {
+                slots: 1_000,
+                slot_ms: 20,
+            },
+        ],
+        8,
+        &[dose(
+            Medium,
+            "every session of the database waits for its client, 99 % of the time",
+            &[],
+        )],
+        None,
     ),
     control(
         "smallscan",
-        "sequential scan of a table of 50 rows",
         &[Means::Api(
             "--sql",
             &["select * from kind where id = $1 % 50", "select pg_sleep(0.02)"],
         )],
         8,
+        &[dose(Medium, "sequential scan of a table of 50 rows", &[])],
+        None,
     ),
     control(
         "throttledalittle",
-        "a quota that throttles now and then",
-        &[WAIT_20_MS, Means::Quota(Party::Api, 8)],
+        &[
+            WAIT_20_MS,
+            Means::Api("--chore-ms", &["14"]),
+            Means::Quota(Party::Api, 14),
+        ],
         8,
+        &[dose(
+            Medium,
+            "a quota that holds the API for a moment every few seconds",
+            &[],
+        )],
+        Some(Shows::Throttled { share_max: 0.02 }),
     ),
     control(
         "checkpoint",
-        "checkpoints, for pages of many rows are written and little log is kept",
         &[
             Means::Api(
                 "--sql",
@@ -72,9 +107,10 @@ pub(super) const CONTROLS: &[Scenario] = &[
                     "select pg_sleep(0.02)",
                 ],
             ),
-            Means::Postgres("max_wal_size", "32MB"),
-            Means::Postgres("min_wal_size", "32MB"),
+            Means::Checkpoints { every_s: 5 },
         ],
         8,
+        &[dose(Medium, "a checkpoint every 5 s, of few pages", &[])],
+        Some(Shows::Checkpoints(2)),
     ),
 ];

@@ -1,27 +1,35 @@
 //! Two bottlenecks at once; any of the two is a right verdict.
 
-use diagnosis::bottleneck::Bottleneck::*;
+use diagnosis::bottleneck::Bottleneck::{self, *};
 
-use super::{ALL_SOURCES, Kind, Load, Protocol, Scenario};
+use super::{ALL_SOURCES, Dose, Kind, Load, Scenario, Severity::Medium, browser, dose, http1};
 use crate::plants::means::{Means, Party};
 
-const fn users(users_max: u32) -> Load {
-    Load {
-        protocol: Protocol::Http1,
-        users_max,
-        at_once: None,
+const fn double(
+    id: &'static str,
+    expected: &'static [Bottleneck],
+    base: &'static [Means],
+    load: Load,
+    doses: &'static [Dose],
+) -> Scenario {
+    Scenario {
+        id,
+        kind: Kind::Double,
+        expected,
+        base,
+        doses,
+        load,
+        sources: ALL_SOURCES,
+        shows: None,
     }
 }
 
 /// All of them.
 pub(super) const DOUBLES: &[Scenario] = &[
-    Scenario {
-        id: "pool3+rowlock",
-        kind: Kind::Double,
-        what: "pool of 3, and UPDATE of the same row",
-        expected: &[D5, D1],
-        next: None,
-        base: &[
+    double(
+        "pool3+rowlock",
+        &[D5, D1],
+        &[
             Means::Api("--transaction", &[]),
             Means::Api(
                 "--sql",
@@ -31,71 +39,70 @@ pub(super) const DOUBLES: &[Scenario] = &[
                 ],
             ),
         ],
-        plant: &[
-            Means::Api("--pool", &["3"]),
-            Means::Api(
-                "--sql",
-                &[
-                    "update item set value = value + 1 where id = 1",
-                    "select pg_sleep(0.008)",
-                ],
-            ),
-        ],
-        load: users(16),
-        sources: ALL_SOURCES,
-    },
-    Scenario {
-        id: "quota+slow",
-        kind: Kind::Double,
-        what: "API quota 3 %, and a query of 40 ms",
-        expected: &[S3, D2],
-        next: None,
-        base: &[Means::Api("--sql", &["select pg_sleep(0.01)"])],
-        plant: &[
-            Means::Quota(Party::Api, 3),
-            Means::Api(
-                "--sql",
-                &["select * from item where id = $1", "select pg_sleep(0.04)"],
-            ),
-        ],
-        load: users(16),
-        sources: ALL_SOURCES,
-    },
-    Scenario {
-        id: "browser6+pool3",
-        kind: Kind::Double,
-        what: "6 connections, and a pool of 3",
-        expected: &[D1, C1],
-        next: None,
-        base: &[Means::Api("--sql", &["select pg_sleep(0.04)"])],
-        plant: &[Means::Api("--pool", &["3"])],
-        load: Load {
-            protocol: Protocol::Browser,
-            users_max: 16,
-            at_once: Some(120),
-        },
-        sources: ALL_SOURCES,
-    },
-    Scenario {
-        id: "dbcpu+idle",
-        kind: Kind::Double,
-        what: "PostgreSQL on 1 core, and 20 ms idle in each transaction with a pool of 4",
-        expected: &[D9, D7],
-        next: None,
-        base: &[
+        http1(16),
+        &[dose(
+            Medium,
+            "pool of 3, and UPDATE of the same row",
+            &[
+                Means::Api("--pool", &["3"]),
+                Means::Api(
+                    "--sql",
+                    &[
+                        "update item set value = value + 1 where id = 1",
+                        "select pg_sleep(0.008)",
+                    ],
+                ),
+            ],
+        )],
+    ),
+    double(
+        "quota+slow",
+        &[S3, D2],
+        &[Means::Api("--sql", &["select pg_sleep(0.01)"])],
+        http1(16),
+        &[dose(
+            Medium,
+            "API quota 3 %, and a query of 40 ms",
+            &[
+                Means::Quota(Party::Api, 3),
+                Means::Api(
+                    "--sql",
+                    &["select * from item where id = $1", "select pg_sleep(0.04)"],
+                ),
+            ],
+        )],
+    ),
+    double(
+        "browser6+pool3",
+        &[D1, C1],
+        &[Means::Api("--sql", &["select pg_sleep(0.04)"])],
+        browser(16, 120),
+        &[dose(
+            Medium,
+            "6 connections, and a pool of 3",
+            &[Means::Api("--pool", &["3"])],
+        )],
+    ),
+    double(
+        "dbcpu+idle",
+        &[D9, D7],
+        &[
             Means::Api("--sql", &["select pg_sleep(0.01)"]),
             Means::Api("--transaction", &[]),
             Means::Cores(Party::Database, "1"),
         ],
-        plant: &[
-            Means::Api("--pool", &["4"]),
-            Means::Api("--idle-ms", &["20"]),
-            Means::Api(
-                "--sql",
-                &["select sum(hashint4(n)) from generate_series(1, 60000) n"],
-            ),
-        ],
-        load: users(16),
-        sources: ALL_SOURCES,
-    },
+        http1(16),
+        &[dose(
+            Medium,
+            "PostgreSQL on 1 core, and 20 ms idle in each transaction with a pool of 4",
+            &[
+                Means::Api("--pool", &["4"]),
+                Means::Api("--idle-ms", &["20"]),
+                Means::Api(
+                    "--sql",
+                    &["select sum(hashint4(n)) from generate_series(1, 60000) n"],
+                ),
+            ],
+        )],
+    ),
 ];
