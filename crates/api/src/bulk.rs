@@ -37,11 +37,16 @@ pub(crate) async fn write(site: &Arc<Site>, mut call: Call) -> Result<Answer, Pr
     let written = revision::write_all(pool, collection, &changes, call.deadline)
         .await
         .map_err(|refused| {
-            let on_conflict = match changes.get(refused.index).map(|change| &change.write) {
+            let change = refused.index.map(|index| &changes[index].write);
+            let on_conflict = match change {
                 Some(Write::Create(_)) => Kind::AlreadyExists,
                 _ => Kind::RevisionConflict,
             };
-            Problem::of_write(refused.refusal, collection, on_conflict).with("place", refused.index)
+            let problem = Problem::of_write(refused.refusal, collection, on_conflict);
+            match refused.index {
+                Some(place) => problem.with("place", place),
+                None => problem,
+            }
         })?;
     let mut out = b"{\"items\":[".to_vec();
     for (at, (change, written)) in changes.iter().zip(&written).enumerate() {

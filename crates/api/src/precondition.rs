@@ -1,7 +1,8 @@
 //! What a request says about the revision it has seen: `If-Match` and `If-None-Match`.
 //!
-//! A record's `ETag` is the number of its newest revision, `"7"`. A revision never changes, so it names the
-//! content exactly, whatever a proxy on the way made of its form: a weak one (`W/"7"`) is the same revision.
+//! A record's `ETag` is the number of its newest revision, `"7"`. A revision never changes, so it names what was
+//! written exactly, whatever a proxy on the way made of its form: a weak one (`W/"7"`) is the same revision. It does
+//! not name the model: a column that a migration adds is not seen by who asks with `If-None-Match`.
 
 use http::{HeaderMap, HeaderName, header};
 

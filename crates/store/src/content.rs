@@ -19,6 +19,9 @@ mod members;
 #[cfg(test)]
 mod tests;
 
+/// Members that are no column and have a fault of their own; of further ones there is a count.
+const UNKNOWN_MAX: usize = 20;
+
 /// Characters of a value that a fault repeats.
 const SHOWN_MAX: usize = 60;
 
@@ -165,10 +168,20 @@ type Values = Vec<Option<Option<String>>>;
 
 fn values(collection: &Collection, revisions: &Revisions, members: &Members<'_>) -> (Values, Vec<Fault>) {
     let mut values = vec![None; collection.columns.len()];
-    let mut faults = Vec::new();
+    let (mut faults, mut unknown) = (Vec::new(), 0);
     for (name, given) in members.iter() {
         let Some(column) = collection.column(name) else {
-            faults.extend(unknown(collection, members, name, given));
+            if is_shown(collection, members, name) {
+                continue;
+            }
+            unknown += 1;
+            if unknown <= UNKNOWN_MAX {
+                faults.push(Fault {
+                    field: shortened(name),
+                    given: shortened(&given.to_string()),
+                    expected: columns_of(collection),
+                });
+            }
             continue;
         };
         let (declared, field) = (&collection.columns[column], &revisions.fields[column]);
@@ -187,25 +200,28 @@ fn values(collection: &Collection, revisions: &Revisions, members: &Members<'_>)
             }
         }
     }
+    if unknown > UNKNOWN_MAX {
+        faults.push(Fault {
+            field: String::new(),
+            given: format!("{} more members", unknown - UNKNOWN_MAX),
+            expected: columns_of(collection),
+        });
+    }
     (values, faults)
 }
 
-/// A member that is no column: a fault, unless it is one of those that Sidequest shows itself.
-fn unknown(collection: &Collection, members: &Members<'_>, name: &str, given: &Given<'_>) -> Option<Fault> {
-    let is_key_again = || name == "id" && members.get(collection.key_name()).is_some();
-    if ENVELOPE.contains(&name) || is_key_again() {
-        return None;
-    }
+/// Whether a member that is no column is one of those that Sidequest shows itself.
+fn is_shown(collection: &Collection, members: &Members<'_>, name: &str) -> bool {
+    ENVELOPE.contains(&name) || name == "id" && members.get(collection.key_name()).is_some()
+}
+
+fn columns_of(collection: &Collection) -> String {
     let names: Vec<String> = collection
         .columns
         .iter()
         .map(|column| format!("`{}`", column.name))
         .collect();
-    Some(Fault {
-        field: name.to_owned(),
-        given: shortened(&given.to_string()),
-        expected: format!("one of the columns {}", names.join(", ")),
-    })
+    format!("one of the columns {}", names.join(", "))
 }
 
 fn same_key(collection: &Collection, key: Option<&str>, values: &mut Values, faults: &mut Vec<Fault>) {
@@ -280,8 +296,9 @@ fn of_text(column: &Column, field: &Field, given: &str) -> Result<String, String
         _ => value::parse(column.kind, given),
     };
     let text = text.ok_or_else(refused)?;
-    // A float4 that overflows is infinite.
-    let overflows = matches!(column.kind, Type::Float4) && text.ends_with("inf") && !given.contains("inf");
+    // A float that overflows is infinite.
+    let overflows =
+        matches!(column.kind, Type::Float4 | Type::Float8) && text.ends_with("inf") && !given.contains("inf");
     if overflows || !within(field.bounds.as_ref(), &text) {
         return Err(refused());
     }

@@ -24,6 +24,9 @@ use crate::{
 /// Bad rows that are named; of the others there is a count.
 pub const BAD_ROWS_MAX: usize = 100;
 
+/// How often the rows are tried to be written while others write the same records.
+const ATTEMPTS_MAX: usize = 3;
+
 /// What the rows of an import are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -243,18 +246,45 @@ impl<'a> Import<'a> {
         if self.bad_count > 0 {
             return Ok(0);
         }
-        let mut revisions = 0;
-        for sql in statement::write(self.collection, self.kind) {
-            let mut counted = Counted::begin(self.pool, &what(self.collection), &sql.as_str().into());
-            revisions += client.query_one(&sql, &[]).await?.get::<_, i64>(0);
-            counted.end(1, false);
-        }
+        let mut attempt = 1;
+        let revisions = loop {
+            client.batch_execute("savepoint made").await?;
+            match self.write(client).await {
+                Ok(revisions) => break revisions,
+                // Somebody wrote one of these records at the same time: now that is known.
+                Err(error) if attempt < ATTEMPTS_MAX && has_met_another(&error) => {
+                    attempt += 1;
+                    client.batch_execute("rollback to savepoint made").await?;
+                }
+                Err(error) => return Err(error),
+            }
+        };
         let mut counted = Counted::begin(self.pool, &what(self.collection), &"commit".into());
         client.batch_execute("commit").await?;
         counted.end(0, false);
         self.pool.metric().statements.add(1);
         Ok(u64::try_from(revisions).unwrap_or_default())
     }
+
+    /// How many revisions were made of the rows.
+    async fn write(&self, client: &tokio_postgres::Client) -> Result<i64, tokio_postgres::Error> {
+        let mut revisions = 0;
+        for sql in statement::write(self.collection, self.kind) {
+            let mut counted = Counted::begin(self.pool, &what(self.collection), &sql.as_str().into());
+            revisions += client.query_one(&sql, &[]).await?.get::<_, i64>(0);
+            counted.end(1, false);
+        }
+        Ok(revisions)
+    }
+}
+
+/// Two writers met, and another attempt may succeed.
+fn has_met_another(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| {
+        *code == SqlState::T_R_DEADLOCK_DETECTED
+            || *code == SqlState::T_R_SERIALIZATION_FAILURE
+            || *code == SqlState::UNIQUE_VIOLATION
+    })
 }
 
 /// The values do not fit: a computed column, a constraint of somebody's own, or an index.

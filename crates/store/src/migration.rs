@@ -24,6 +24,9 @@ use crate::error::Error;
 /// The table of the objects' versions, one a database.
 pub const OBJECT_VERSION: &str = "object_version";
 
+/// The row there of records that belong to no object, in SQL: they are part of what is read of all objects.
+pub const NO_OBJECT: &str = "chr(1)";
+
 /// The channel on which triggers tell of writes of others: `collection object`.
 pub const CHANNEL: &str = "sidequest";
 

@@ -13,6 +13,9 @@ use serde::{
 };
 use serde_json::{Number, Value};
 
+/// More than any table has columns. Each name is compared with those before it.
+const MEMBERS_MAX: usize = 4_096;
+
 /// The members of an object, each name once. Read from a text by serde; of a name that stands there twice, the last.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Members<'a>(Vec<(Cow<'a, str>, Given<'a>)>);
@@ -93,8 +96,11 @@ impl<'de> Deserialize<'de> for Members<'de> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
                 let mut members: Vec<(Cow<'de, str>, Given<'de>)> = Vec::with_capacity(16);
                 while let Some((Name(name), given)) = map.next_entry()? {
-                    match members.iter_mut().find(|(known, _)| *known == name) {
-                        Some((_, before)) => *before = given,
+                    match members.iter().position(|(known, _)| *known == name) {
+                        Some(at) => members[at].1 = given,
+                        None if members.len() == MEMBERS_MAX => {
+                            return Err(A::Error::custom(format_args!("more than {MEMBERS_MAX} members")));
+                        }
                         None => members.push((name, given)),
                     }
                 }

@@ -207,3 +207,56 @@ fn members_of_a_text_are_those_of_its_tree() {
         assert!(serde_json::from_str::<Members<'_>>(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn unknown_members_without_end_are_counted() {
+    let model = model();
+    let mut body = with(json!({ "flag": 7 }));
+    for at in 0..50_000 {
+        body.as_object_mut().unwrap().insert(format!("x{at}"), json!(1));
+    }
+    let faults = Content::of_json(model.objects(), &body, Some("7")).unwrap_err();
+    assert_eq!(faults.len(), 22);
+    assert_eq!(faults[0].field, "flag");
+    assert_eq!(faults[21].given, "49980 more members");
+    let text = body.to_string();
+    let error = serde_json::from_str::<Members<'_>>(&text).unwrap_err();
+    assert!(error.to_string().starts_with("more than 4096 members"), "{error}");
+}
+
+#[test]
+fn floats_stay_what_they_are() {
+    let model = model();
+    let real = model.objects().column("narrow").unwrap() - 1;
+    assert_eq!(model.objects().columns[real].name, "real");
+    for text in [
+        "0.1",
+        "1.234567890123456",
+        "0.9495886283158103",
+        "5e-324",
+        "-1.4999999999999998",
+    ] {
+        let line = format!(
+            "{{\"id\":7,\"at\":\"2013-07-01T12:00:00Z\",\"name\":\"abc\",\"flag\":true,\"real\":{text}}}"
+        );
+        let tree: Value = serde_json::from_str(&line).unwrap();
+        let members: Members<'_> = serde_json::from_str(&line).unwrap();
+        for content in [
+            Content::of_json(model.objects(), &tree, None).unwrap(),
+            Content::of_members(model.objects(), &members, None).unwrap(),
+        ] {
+            let kept: f64 = content.values[real].as_deref().unwrap().parse().unwrap();
+            assert_eq!(kept.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn no_float_overflows() {
+    let model = model();
+    for column in ["real", "narrow"] {
+        let at = model.objects().column(column).unwrap();
+        let faults = Content::of_texts(model.objects(), &[at], &[Some("1e400")]).unwrap_err();
+        assert!(faults.iter().any(|fault| fault.field == column), "{faults:?}");
+    }
+}

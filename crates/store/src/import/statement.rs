@@ -3,7 +3,7 @@
 use model::{collection::Collection, column::Type, expression::quote};
 
 use super::{BAD_ROWS_MAX, Kind};
-use crate::migration::OBJECT_VERSION;
+use crate::migration::{NO_OBJECT, OBJECT_VERSION};
 
 /// The temporary table. Its own columns begin with an underscore in quotes, as no key of a model file need.
 const TABLE: &str = "pg_temp.sidequest_import";
@@ -223,7 +223,9 @@ fn records(collection: &Collection) -> Vec<String> {
              where not exists (select from {current} c where c.{key} = i.{key}) order by {order} \
              returning {object}::text as object), \
              v as (insert into {OBJECT_VERSION} as v (object, version) select object, 1 from \
-             (select object_before from u union select object_now from u union select object from i) s (object) \
+             (select object_before collate \"C\" from u \
+             union select coalesce(object_now, {NO_OBJECT}) collate \"C\" from u \
+             union select coalesce(object, {NO_OBJECT}) collate \"C\" from i) s (object) \
              where object is not null order by object \
              on conflict (object) do update set version = v.version + 1) \
              select (select count(*) from u) + (select count(*) from i)",
@@ -257,8 +259,9 @@ fn revisions(collection: &Collection) -> Vec<String> {
          c as (insert into {current} ({envelope}, {list}) \
          select {envelope}, {list} from {TABLE} where superseded_at is null order by {}), \
          v as (insert into {OBJECT_VERSION} as v (object, version) \
-         select object, 1 from (select distinct {object}::text from {TABLE}) s (object) \
-         where object is not null order by object on conflict (object) do update set version = v.version + 1) \
+         select object, 1 from \
+         (select distinct coalesce({object}::text, {NO_OBJECT}) collate \"C\" from {TABLE}) s (object) \
+         order by object on conflict (object) do update set version = v.version + 1) \
          select count(*) from {TABLE}",
         order.join(", ")
     )]

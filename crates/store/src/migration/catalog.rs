@@ -28,7 +28,7 @@ const KIND: &str = "select relkind::text from pg_catalog.pg_class where oid = pg
 const TRIGGERS: &str = "select tgname::text, tgargs from pg_catalog.pg_trigger \
      where tgrelid = pg_catalog.to_regclass($1) and not tgisinternal";
 
-const FUNCTION: &str = "select pg_catalog.to_regprocedure($1) is not null";
+const FUNCTION: &str = "select prosrc from pg_catalog.pg_proc where oid = pg_catalog.to_regprocedure($1)";
 
 impl Catalog<'_> {
     /// The columns of a relation, quoted; none if it is not there.
@@ -66,10 +66,10 @@ impl Catalog<'_> {
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
-    /// Whether a function is there, given with the types of its arguments.
-    pub(super) async fn has_function(&self, function: &str) -> Result<bool, Error> {
-        let row = self.client.query_one(FUNCTION, &[&function]).await;
-        Ok(row.map_err(|source| self.failed(source))?.get(0))
+    /// The body of a function, given with the types of its arguments, if it is there.
+    pub(super) async fn source(&self, function: &str) -> Result<Option<String>, Error> {
+        let row = self.client.query_opt(FUNCTION, &[&function]).await;
+        Ok(row.map_err(|source| self.failed(source))?.map(|row| row.get(0)))
     }
 
     fn failed(&self, source: tokio_postgres::Error) -> Error {

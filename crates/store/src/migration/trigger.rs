@@ -7,7 +7,7 @@
 
 use model::collection::Collection;
 
-use super::{CHANNEL, OBJECT_VERSION, OWN, Plan, Step, catalog::Catalog};
+use super::{CHANNEL, NO_OBJECT, OBJECT_VERSION, OWN, Plan, Step, catalog::Catalog};
 use crate::error::Error;
 
 /// The function that all of them call, with the collection and the column of the object.
@@ -38,7 +38,7 @@ pub(super) async fn lacking(
     let found = catalog.triggers(&collection.current()).await?;
     let function = function();
     let is_planned = plan.steps.contains(&function);
-    if revisions.notify && !is_planned && !catalog.has_function(FUNCTION).await? {
+    if revisions.notify && !is_planned && catalog.source(FUNCTION).await?.as_deref() != Some(&body()) {
         plan.steps.push(function);
     }
     for (name, event, rows) in TRIGGERS {
@@ -67,27 +67,39 @@ pub(super) async fn lacking(
     Ok(())
 }
 
-/// Objects are compared as text, as `object_version` has them.
-fn function() -> Step {
-    let sql = format!(
-        "create function {FUNCTION} returns trigger language plpgsql set search_path from current as $$\n\
+/// What it does. Objects are compared as text, and raised in the order in which all writers raise them.
+fn body() -> String {
+    let object =
+        |row: &str| format!("coalesce(to_jsonb({row}) ->> tg_argv[1], {NO_OBJECT}) collate \"C\" as o");
+    let (before, after) = (object("b"), object("a"));
+    format!(
+        "\n\
          declare\n    changed text[];\n    one text;\n\
          begin\n    \
          if tg_op = 'INSERT' then\n        \
-         changed := array(select distinct to_jsonb(a) ->> tg_argv[1] from after a order by 1);\n    \
+         changed := array(select distinct {after} from after a order by o);\n    \
          elsif tg_op = 'DELETE' then\n        \
-         changed := array(select distinct to_jsonb(b) ->> tg_argv[1] from before b order by 1);\n    \
+         changed := array(select distinct {before} from before b order by o);\n    \
          else\n        \
-         changed := array(select to_jsonb(b) ->> tg_argv[1] from before b union\n            \
-         select to_jsonb(a) ->> tg_argv[1] from after a order by 1);\n    \
+         changed := array(select {before} from before b union\n            \
+         select {after} from after a order by o);\n    \
          end if;\n    \
-         foreach one in array array_remove(changed, null) loop\n        \
+         foreach one in array changed loop\n        \
          insert into {OBJECT_VERSION} as v (object, version) values (one, 1)\n            \
          on conflict (object) do update set version = v.version + 1;\n        \
-         perform pg_notify('{CHANNEL}', tg_argv[0] || ' ' || one);\n    \
+         if one <> {NO_OBJECT} then\n            \
+         perform pg_notify('{CHANNEL}', tg_argv[0] || ' ' || one);\n        \
+         end if;\n    \
          end loop;\n    \
          return null;\n\
-         end $$"
+         end "
+    )
+}
+
+fn function() -> Step {
+    let sql = format!(
+        "create or replace function {FUNCTION} returns trigger language plpgsql set search_path from current as $${}$$",
+        body()
     );
     Step {
         about: "function sidequest_changed: raises the versions of objects that others wrote, and tells"

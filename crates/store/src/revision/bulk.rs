@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use model::collection::Collection;
+use model::{collection::Collection, column::Type};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
@@ -24,10 +24,10 @@ const PIPELINED_MAX: usize = 100;
 
 /// A bulk write that was refused: nothing of it was written.
 #[derive(Debug, thiserror::Error)]
-#[error("write change {index} of many")]
+#[error("write many changes")]
 pub struct RefusedBulk {
     /// Which change, from 0; none where it is the whole.
-    pub index: usize,
+    pub index: Option<usize>,
     /// Why.
     #[source]
     pub refusal: Refusal,
@@ -41,7 +41,7 @@ pub async fn write_all(
     deadline: Instant,
 ) -> Result<Vec<Written>, RefusedBulk> {
     let whole = |error: Error| RefusedBulk {
-        index: 0,
+        index: None,
         refusal: Refusal::Store(error),
     };
     let mut attempt = 1;
@@ -76,7 +76,7 @@ pub async fn write_all(
             Failure::Statement(_, error) if is_passing(&error) && attempt < ATTEMPTS_MAX => attempt += 1,
             Failure::Statement(index, error) => {
                 return Err(RefusedBulk {
-                    index,
+                    index: Some(index).filter(|index| *index < changes.len()),
                     refusal: match changes.get(index) {
                         Some(change) => refused(collection, &change.key, error),
                         None => Refusal::Store(error),
@@ -88,7 +88,12 @@ pub async fn write_all(
                     .await
                     .map_err(whole)?;
                 match why(&changes[index], current) {
-                    Some(refusal) => return Err(RefusedBulk { index, refusal }),
+                    Some(refusal) => {
+                        return Err(RefusedBulk {
+                            index: Some(index),
+                            refusal,
+                        });
+                    }
                     None if attempt < ATTEMPTS_MAX => attempt += 1,
                     None => {
                         return Err(whole(Error::Shape {
@@ -125,8 +130,13 @@ impl Job<'_> {
         let all = |source| Failure::Statement(self.changes.len(), self.failed(source));
         lease.client().batch_execute("begin").await.map_err(all)?;
         // In the order of the keys, and the versions after all records: then no two of these wait for each other.
+        let has_numbers = matches!(self.collection.key_type(), Type::Int2 | Type::Int4 | Type::Int8);
         let mut order: Vec<usize> = (0..self.changes.len()).collect();
-        order.sort_by(|a, b| self.changes[*a].key.cmp(&self.changes[*b].key));
+        let typed = |at: &usize| {
+            let key = &self.changes[*at].key;
+            (key.parse::<i64>().ok().filter(|_| has_numbers), key.clone())
+        };
+        order.sort_by_cached_key(typed);
         let mut done: Vec<Option<Written>> = vec![None; self.changes.len()];
         let mut objects = BTreeSet::new();
         for chunk in order.chunks(PIPELINED_MAX) {
@@ -159,18 +169,15 @@ impl Job<'_> {
                 let (index, row) = answer?;
                 let wrote = written(self.pool, self.collection, &row);
                 done[index] = Some(wrote.map_err(|error| Failure::Statement(index, error))?);
-                objects.extend(
-                    [2, 3]
-                        .into_iter()
-                        .filter_map(|at| row.get::<_, Option<String>>(at)),
-                );
+                let (before, now): (Option<String>, Option<String>) = (row.get(2), row.get(3));
+                objects.extend([before.map(Some), Some(now)].into_iter().flatten());
             }
             if let Some(mut counted) = counted {
                 counted.end(chunk.len() as u64, false);
             }
             self.pool.metric().statements.add(chunk.len() as u64);
         }
-        let objects: Vec<String> = objects.into_iter().collect();
+        let objects: Vec<Option<String>> = objects.into_iter().collect();
         let sql = statement::raise();
         let raise = lease.prepare(&sql).await.map_err(all)?;
         self.pool.metric().statements.add(1);

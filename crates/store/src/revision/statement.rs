@@ -15,7 +15,7 @@ use std::sync::Arc;
 use model::{collection::Collection, expression::quote};
 
 use super::Write;
-use crate::migration::OBJECT_VERSION;
+use crate::migration::{NO_OBJECT, OBJECT_VERSION};
 
 /// Whether a statement raises the versions of the objects it touches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +50,12 @@ pub(super) fn of(collection: &Collection, write: &Write, versions: Versions) -> 
     sql.into()
 }
 
-/// Raises the versions of the objects in `$1`.
+/// Raises the versions of the objects in `$1`. All writers do that in one order, so that no two wait for each other.
 pub(super) fn raise() -> Arc<str> {
     format!(
         "insert into {OBJECT_VERSION} as v (object, version) \
-         select object, 1 from unnest($1::text[]) as o (object) order by object \
+         select object, 1 from (select coalesce(object, {NO_OBJECT}) collate \"C\" as object \
+         from unnest($1::text[]) as o (object)) s order by object \
          on conflict (object) do update set version = v.version + 1"
     )
     .into()
@@ -234,12 +235,13 @@ fn create(names: &Names, versions: Versions) -> String {
     )
 }
 
-/// What was written, `w`, and what follows of it. A record may belong to no object: that one has no version.
+/// What was written, `w`, and what follows of it. What a record belonged to before is null where there was none.
 fn answer(versions: Versions) -> String {
     match versions {
         Versions::Raised => format!(
             ", v as (insert into {OBJECT_VERSION} as v (object, version) \
-             select object, 1 from (select object_before from w union select object_now from w) s (object) \
+             select object, 1 from (select object_before collate \"C\" from w \
+             union select coalesce(object_now, {NO_OBJECT}) collate \"C\" from w) s (object) \
              where object is not null order by object \
              on conflict (object) do update set version = v.version + 1) \
              select revision, recorded_at from w"

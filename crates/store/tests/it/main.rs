@@ -11,6 +11,7 @@ mod kept;
 mod latest;
 mod migration;
 mod notify;
+mod ownerless;
 mod pool;
 mod record;
 mod revision;
