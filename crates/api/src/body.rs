@@ -11,7 +11,10 @@ use std::{
 use bytes::Bytes;
 use http::Method;
 use http_body::{Frame, SizeHint};
-use telemetry::trace::{self, Trace, tracer::End};
+use telemetry::{
+    log::answered::{Answered, answered},
+    trace::{self, Trace, tracer::End},
+};
 
 use crate::{
     answer::{Broken, Chunks},
@@ -27,7 +30,7 @@ use crate::{
 pub(crate) struct Exchange {
     pub(crate) site: Arc<Site>,
     pub(crate) wire: Arc<Wire>,
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     pub(crate) method: Method,
     pub(crate) route: Option<Name>,
     pub(crate) status: Option<u16>,
@@ -213,18 +216,16 @@ impl Drop for Exchange {
             body_bytes: self.body_bytes,
             trace: kept,
         });
-        tracing::info!(
-            target: "access",
-            request = %self.id,
-            trace = self.trace.id().map(tracing::field::display),
-            method = %self.method,
+        answered(&Answered {
+            request: &self.id,
+            trace: self.trace.id(),
+            method: self.method.as_str(),
             route,
             status,
-            bytes = self.body_bytes,
-            whole = self.whole,
-            duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3,
-            "answered"
-        );
+            bytes: self.body_bytes,
+            whole: self.whole,
+            took,
+        });
     }
 }
 

@@ -16,8 +16,10 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use telemetry::trace::{self, parent::Traceparent, span::Step};
-use tracing::Instrument as _;
+use telemetry::{
+    log,
+    trace::{self, parent::Traceparent, span::Step},
+};
 
 use crate::{
     answer::{Answer, Content, Encoded, Media, Timing},
@@ -77,9 +79,9 @@ pub(crate) async fn answer(site: Arc<Site>, wire: Arc<Wire>, request: Request<In
     };
     let mut wanted = Wanted::of(&site, request.headers());
     // What is logged on the way stands under the request's id, as the page of a 500 promises.
-    let span = tracing::error_span!("request", id = %exchange.id);
-    let outcome = outcome(&site, &mut exchange, &mut wanted, request).instrument(span);
-    let outcome = trace::scope(trace, outcome).await;
+    let id = Arc::clone(&exchange.id);
+    let outcome = outcome(&site, &mut exchange, &mut wanted, request);
+    let outcome = trace::scope(trace, log::request::scope(id, outcome)).await;
     let handled = began.elapsed();
     let mut response = respond(exchange, &wanted, outcome, handled);
     if site.is_draining() {
@@ -414,7 +416,7 @@ fn close(response: &mut Response<Body>, http2: bool) {
 }
 
 /// The client's, if it can stand in a log and in a URL as it is; else one of ours.
-fn request_id(headers: &HeaderMap) -> String {
+fn request_id(headers: &HeaderMap) -> Arc<str> {
     const ID_BYTES_MAX: usize = 64;
     let fit = |id: &&str| {
         !id.is_empty()
@@ -428,14 +430,11 @@ fn request_id(headers: &HeaderMap) -> String {
         .and_then(|value| value.to_str().ok())
         .filter(fit)
     {
-        return id.to_owned();
+        return id.into();
     }
     // Unique, not secret: a random beginning for the process, and a count.
     static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    format!(
-        "{:012x}-{:x}",
-        *PROCESS >> 16,
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    )
+    let (process, count) = (*PROCESS >> 16, COUNT.fetch_add(1, Ordering::Relaxed));
+    format!("{process:012x}-{count:x}").into()
 }

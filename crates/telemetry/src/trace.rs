@@ -69,8 +69,8 @@ pub fn current() -> Trace {
 }
 
 /// Runs a future whose steps belong to the trace.
-pub async fn scope<F: Future>(trace: Trace, future: F) -> F::Output {
-    CURRENT.scope(trace, future).await
+pub fn scope<F: Future>(trace: Trace, future: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(trace, future)
 }
 
 /// Runs a function whose steps belong to the trace.

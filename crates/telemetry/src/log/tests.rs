@@ -83,6 +83,35 @@ fn secrets_are_not_said_in_either_form() {
     }
 }
 
+/// What is said while a request is answered looks as if a span were entered.
+#[test]
+fn lines_stand_under_their_request() {
+    for (format, colours) in [(Format::Text, false), (Format::Text, true), (Format::Json, false)] {
+        let said = |under: &dyn Fn(&dyn Fn())| {
+            let lines = Lines::default();
+            let writer = lines.clone();
+            let config = Config {
+                format,
+                colours,
+                filter: "info".to_owned(),
+            };
+            let (_guard, _level) = start_scoped(&config, move || writer.clone()).unwrap();
+            under(&|| tracing::warn!(place = 3, "slow WARN of {{}} \"spans\":["));
+            let text = lines.text();
+            // Behind the time of day.
+            text[text.find('Z').unwrap()..].to_owned()
+        };
+        let by_span = said(&|say| tracing::error_span!("request", id = %"a-1").in_scope(say));
+        let by_task = said(&|say| {
+            let mut scope = Box::pin(request::scope("a-1".into(), async { say() }));
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(scope.as_mut().poll(&mut context).is_ready());
+        });
+        assert_eq!(by_task, by_span);
+        assert!(by_task.contains("a-1"), "{by_task}");
+    }
+}
+
 #[track_caller]
 fn check(text: &str, expect: &str) {
     assert_eq!(redact(text), expect);
