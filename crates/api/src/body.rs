@@ -196,18 +196,20 @@ impl AsRef<[u8]> for Held {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let took = self.began.elapsed();
+        let ended = Instant::now();
+        let took = ended.saturating_duration_since(self.began);
         self.wire.left();
         let (route, status) = (self.route.map_or("none", Name::pattern), self.status.unwrap_or(0));
-        let kept = self.site.observe.tracer.end(
+        let kept = self.site.observe.tracer.end_at(
             &self.trace,
             End {
                 method: known(&self.method),
                 route,
                 status,
                 body_bytes: self.body_bytes,
-                failed: status == 0 || status >= 500,
+                failed: is_failure(status),
             },
+            ended,
         );
         self.site.metric.ended(&Ended {
             route: self.route,
@@ -229,16 +231,21 @@ impl Drop for Exchange {
     }
 }
 
+/// A fault of ours, or a client that left.
+pub(crate) fn is_failure(status: u16) -> bool {
+    status == 0 || status >= 500
+}
+
 /// A bounded set: a method can be any word.
-fn known(method: &Method) -> &str {
+fn known(method: &Method) -> &'static str {
     match *method {
-        Method::GET
-        | Method::HEAD
-        | Method::OPTIONS
-        | Method::POST
-        | Method::PUT
-        | Method::PATCH
-        | Method::DELETE => method.as_str(),
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
         _ => "other",
     }
 }
