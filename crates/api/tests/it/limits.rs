@@ -139,7 +139,12 @@ async fn transfers_that_find_no_turn_are_counted() {
     };
     // More than connections and windows hold.
     let lines: String = (0..3000)
-        .map(|id| format!("{{\"id\":{id},\"box\":\"b\",\"extra\":\"{}\"}}\n", "x".repeat(3000)))
+        .map(|id| {
+            format!(
+                "{{\"id\":{id},\"box\":\"b\",\"extra\":\"{}\"}}\n",
+                "x".repeat(3000)
+            )
+        })
         .collect();
     let import = "POST /api/v1/parts/import";
     let imported = send(

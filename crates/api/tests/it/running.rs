@@ -258,7 +258,7 @@ pub(crate) async fn start(change: impl FnOnce(&mut Config)) -> Option<Running> {
 }
 
 /// A running server whose pool has so many connections.
-pub(crate) async fn start_with_connections(connections: u32) -> Option<Running> {
+pub(crate) async fn start_with_connections(connections: usize) -> Option<Running> {
     let pool = store::config::Config {
         connections,
         ..pool()

@@ -66,7 +66,7 @@ impl Exporter {
             }
             let mut until = None;
             let sent = {
-                let mut sending = std::pin::pin!(self.send(&batch));
+                let mut sending = Box::pin(self.send(&batch));
                 tokio::select! {
                     () = &mut sending => true,
                     () = &mut closing => {
@@ -89,7 +89,7 @@ impl Exporter {
                 return;
             }
             // A collector that did not answer in that time is not asked again.
-            let sent = Instant::now() < until && timeout_at(until, self.send(&batch)).await.is_ok();
+            let sent = Instant::now() < until && timeout_at(until, Box::pin(self.send(&batch))).await.is_ok();
             if !sent {
                 self.is_late(&batch);
             }

@@ -64,10 +64,10 @@ fn timeless(line: &str) -> String {
 }
 
 #[track_caller]
-fn same_as_the_event(answered: &Answered<'_>) {
+fn same_as_the_event(what: &Answered<'_>) {
     for format in [Format::Json, Format::Text] {
-        let by_hand = said(format, "info", false, || super::answered(answered));
-        let event = said(format, "info", false, || event(answered));
+        let by_hand = said(format, "info", false, || answered(what));
+        let event = said(format, "info", false, || event(what));
         assert_eq!(timeless(&by_hand), timeless(&event));
     }
 }
@@ -75,7 +75,7 @@ fn same_as_the_event(answered: &Answered<'_>) {
 #[test]
 fn it_is_the_line_of_the_event() {
     let trace = TraceId::new(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c);
-    for answered in [
+    for what in [
         ORDINARY,
         Answered { trace, ..ORDINARY },
         Answered {
@@ -103,7 +103,7 @@ fn it_is_the_line_of_the_event() {
             ..ORDINARY
         },
     ] {
-        same_as_the_event(&answered);
+        same_as_the_event(&what);
     }
 }
 
@@ -162,14 +162,14 @@ fn the_filter_holds_for_it() {
         ("info,access=off", 0),
         ("off,access=info", 1),
     ] {
-        let said = said(Format::Json, filter, false, || super::answered(&ORDINARY));
+        let said = said(Format::Json, filter, false, || answered(&ORDINARY));
         assert_eq!(said.lines().count(), expected, "{filter}: {said}");
     }
 }
 
 #[test]
 fn on_a_terminal_it_has_colours() {
-    let by_hand = said(Format::Text, "info", true, || super::answered(&ORDINARY));
+    let by_hand = said(Format::Text, "info", true, || answered(&ORDINARY));
     assert!(by_hand.contains("\u{1b}[32m INFO"), "{by_hand}");
 }
 
@@ -178,12 +178,12 @@ fn on_a_terminal_it_has_colours() {
 fn nothing_in_it_is_taken_for_a_secret() {
     for request in ["password", "my-token", "bearer", "api_key"] {
         for method in ["GET", "COOKIE"] {
-            let answered = Answered {
+            let what = Answered {
                 request,
                 method,
                 ..ORDINARY
             };
-            let line = said(Format::Json, "info", false, || super::answered(&answered));
+            let line = said(Format::Json, "info", false, || answered(&what));
             assert_eq!(redact(&line), line);
         }
     }
