@@ -133,7 +133,10 @@ async fn each_limit_that_binds_is_counted_by_its_name() {
 /// One export at a time: while nobody reads the first, the second waits for its turn in vain.
 #[tokio::test]
 async fn transfers_that_find_no_turn_are_counted() {
-    let quick = |config: &mut api::config::Config| config.request_timeout = Duration::from_millis(200);
+    let quick = |config: &mut api::config::Config| {
+        config.request_timeout = Duration::from_millis(200);
+        config.body_bytes_max = 8 * 1024;
+    };
     let Some(server) = start_kept(quick).await else {
         return;
     };
@@ -141,7 +144,7 @@ async fn transfers_that_find_no_turn_are_counted() {
     let lines: String = (0..3000)
         .map(|id| {
             format!(
-                "{{\"id\":{id},\"box\":\"b\",\"extra\":\"{}\"}}\n",
+                "{{\"id\":{id},\"box\":\"b\",\"at\":\"2013-07-01T12:00:00Z\",\"extra\":\"{}\"}}\n",
                 "x".repeat(3000)
             )
         })

@@ -109,11 +109,11 @@ impl Exporter {
 
     /// What waits, without waiting for more.
     fn at_once(&mut self, batch: &mut Vec<Arc<Kept>>) {
-        while let (true, Ok(next)) = (
-            batch.len() < self.config.batch_traces_max,
-            self.waiting.try_recv(),
-        ) {
-            batch.push(next);
+        while batch.len() < self.config.batch_traces_max {
+            match self.waiting.try_recv() {
+                Ok(next) => batch.push(next),
+                Err(_) => return,
+            }
         }
     }
 
