@@ -364,7 +364,11 @@ fn go_names_our_functions(pprof: &[u8]) {
     assert!(top.contains("Type: cpu"), "{top}");
     for ours in ["api::layer::", "analysis::", "store::"] {
         // The name is the last column.
-        let is_named = |line: &str| line.split_whitespace().nth(5).is_some_and(|name| name.contains(ours));
+        let is_named = |line: &str| {
+            line.split_whitespace()
+                .nth(5)
+                .is_some_and(|name| name.contains(ours))
+        };
         assert!(top.lines().any(is_named), "{ours} in {top}");
     }
 }
