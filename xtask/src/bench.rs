@@ -11,6 +11,7 @@ pub(crate) mod machine;
 mod process;
 mod report;
 pub(crate) mod telemetry;
+mod turn;
 mod usage;
 pub(crate) mod warm;
 

@@ -11,7 +11,10 @@ use std::{
 use bytes::Bytes;
 use http::Method;
 use http_body::{Frame, SizeHint};
-use telemetry::trace::{self, Trace, tracer::End};
+use telemetry::{
+    log::answered::{Answered, answered},
+    trace::{self, Trace, tracer::End},
+};
 
 use crate::{
     answer::{Broken, Chunks},
@@ -27,7 +30,7 @@ use crate::{
 pub(crate) struct Exchange {
     pub(crate) site: Arc<Site>,
     pub(crate) wire: Arc<Wire>,
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     pub(crate) method: Method,
     pub(crate) route: Option<Name>,
     pub(crate) status: Option<u16>,
@@ -193,18 +196,20 @@ impl AsRef<[u8]> for Held {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let took = self.began.elapsed();
+        let ended = Instant::now();
+        let took = ended.saturating_duration_since(self.began);
         self.wire.left();
         let (route, status) = (self.route.map_or("none", Name::pattern), self.status.unwrap_or(0));
-        let kept = self.site.observe.tracer.end(
+        let kept = self.site.observe.tracer.end_at(
             &self.trace,
             End {
                 method: known(&self.method),
                 route,
                 status,
                 body_bytes: self.body_bytes,
-                failed: status == 0 || status >= 500,
+                failed: is_failure(status),
             },
+            ended,
         );
         self.site.metric.ended(&Ended {
             route: self.route,
@@ -213,31 +218,34 @@ impl Drop for Exchange {
             body_bytes: self.body_bytes,
             trace: kept,
         });
-        tracing::info!(
-            target: "access",
-            request = %self.id,
-            trace = self.trace.id().map(tracing::field::display),
-            method = %self.method,
+        answered(&Answered {
+            request: &self.id,
+            trace: self.trace.id(),
+            method: self.method.as_str(),
             route,
             status,
-            bytes = self.body_bytes,
-            whole = self.whole,
-            duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3,
-            "answered"
-        );
+            bytes: self.body_bytes,
+            whole: self.whole,
+            took,
+        });
     }
 }
 
+/// A fault of ours, or a client that left.
+pub(crate) fn is_failure(status: u16) -> bool {
+    status == 0 || status >= 500
+}
+
 /// A bounded set: a method can be any word.
-fn known(method: &Method) -> &str {
+fn known(method: &Method) -> &'static str {
     match *method {
-        Method::GET
-        | Method::HEAD
-        | Method::OPTIONS
-        | Method::POST
-        | Method::PUT
-        | Method::PATCH
-        | Method::DELETE => method.as_str(),
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
         _ => "other",
     }
 }

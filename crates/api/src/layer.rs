@@ -16,8 +16,10 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use telemetry::trace::{self, parent::Traceparent, span::Step};
-use tracing::Instrument as _;
+use telemetry::{
+    log,
+    trace::{self, parent::Traceparent, span::Step},
+};
 
 use crate::{
     answer::{Answer, Content, Encoded, Media, Timing},
@@ -77,11 +79,10 @@ pub(crate) async fn answer(site: Arc<Site>, wire: Arc<Wire>, request: Request<In
     };
     let mut wanted = Wanted::of(&site, request.headers());
     // What is logged on the way stands under the request's id, as the page of a 500 promises.
-    let span = tracing::error_span!("request", id = %exchange.id);
-    let outcome = outcome(&site, &mut exchange, &mut wanted, request).instrument(span);
-    let outcome = trace::scope(trace, outcome).await;
-    let handled = began.elapsed();
-    let mut response = respond(exchange, &wanted, outcome, handled);
+    let id = Arc::clone(&exchange.id);
+    let outcome = outcome(&site, &mut exchange, &mut wanted, request);
+    let (outcome, ended) = trace::scope(trace, log::request::scope(id, outcome)).await;
+    let mut response = respond(exchange, &wanted, outcome, ended);
     if site.is_draining() {
         close(&mut response, wanted.http2);
     }
@@ -118,30 +119,34 @@ enum Destination {
     Options(String),
 }
 
+/// With when it was there.
 async fn outcome(
     site: &Arc<Site>,
     exchange: &mut Exchange,
     wanted: &mut Wanted,
     request: Request<Incoming>,
-) -> Outcome {
+) -> (Outcome, Instant) {
     wanted.http2 = request.version() == http::Version::HTTP_2;
     // Before any work: a refusal must cost less than an answer.
     match site.gate.enter() {
         Ok(entered) => exchange.entered = Some(entered),
         Err(rejection) => {
             site.metric.bound(Limit::InFlight);
-            return Outcome::Problem(rejection.into());
+            return (Outcome::Problem(rejection.into()), Instant::now());
         }
     }
     match route(site, exchange, wanted, request) {
-        Err(rejection) => Outcome::Problem(rejection.into()),
-        Ok(Destination::Options(allow)) => Outcome::Options(allow),
+        Err(rejection) => (Outcome::Problem(rejection.into()), Instant::now()),
+        Ok(Destination::Options(allow)) => (Outcome::Options(allow), Instant::now()),
         Ok(Destination::Route(call)) => {
-            exchange.trace.add(Step::Route, exchange.began, Instant::now());
-            let step = exchange.trace.begin(Step::Handle);
+            // Where one step ends the next begins: the clock is read once for both.
+            let routed = Instant::now();
+            exchange.trace.add(Step::Route, exchange.began, routed);
+            let step = exchange.trace.begin_at(Step::Handle, routed);
             let outcome = run(site, exchange, *call).await;
-            exchange.trace.end(step);
-            outcome
+            let ended = Instant::now();
+            exchange.trace.end_at(step, ended);
+            (outcome, ended)
         }
     }
 }
@@ -228,7 +233,7 @@ async fn run(site: &Arc<Site>, exchange: &Exchange, call: Call) -> Outcome {
     }
 }
 
-fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Duration) -> Response<Body> {
+fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Instant) -> Response<Body> {
     let mut headers = HeaderMap::with_capacity(12);
     let mut status = StatusCode::OK;
     let answer = match outcome {
@@ -239,9 +244,13 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Durat
                     .ok()
                     .map(|allow| (header::ALLOW, allow)),
             );
-            let spent = Spent::of(&exchange.trace, Timing::default());
-            headers.insert(SERVER_TIMING, spent.header(Duration::ZERO, handled));
-            return send(headers, StatusCode::NO_CONTENT, exchange, None);
+            let spent = Spent {
+                timing: Timing::default(),
+                status: StatusCode::NO_CONTENT,
+                handled,
+                encoded: handled,
+            };
+            return send(headers, &spent, exchange, None);
         }
         Outcome::Problem(problem) => {
             if let Some(limit) = Limit::of(problem.kind) {
@@ -284,9 +293,7 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Durat
             HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
         );
     }
-    let spent = Spent::of(&exchange.trace, answer.timing);
-    let began = Instant::now();
-    let step = exchange.trace.begin(Step::Encode);
+    let step = exchange.trace.begin_at(Step::Encode, handled);
     let encoding = if answer.is_plain {
         Encoding::Identity
     } else {
@@ -295,19 +302,21 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Durat
     let answered = answer.answered.as_deref();
     let kept = |encoding| form(&exchange.site, answered?, encoding);
     let (content, encoding) = encode(answer.content, media, wanted.pretty, encoding, kept);
-    exchange.trace.end(step);
+    let encoded = Instant::now();
+    exchange.trace.end_at(step, encoded);
     if let Some(encoding) = encoding.name() {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
     let tag = answered.and_then(|answered| answered.tag);
     let tag = tag.map(|tag| validator::tag(tag, encoding));
     headers.extend(tag.and_then(|tag| Some((header::ETAG, HeaderValue::try_from(tag).ok()?))));
-    // Last: it says how long all of the above took.
-    headers.insert(
-        SERVER_TIMING,
-        spent.header(began.elapsed(), handled + began.elapsed()),
-    );
-    send(headers, status, exchange, Some(content))
+    let spent = Spent {
+        timing: answer.timing,
+        status,
+        handled,
+        encoded,
+    };
+    send(headers, &spent, exchange, Some(content))
 }
 
 fn refuse(problem: &Problem, headers: &mut HeaderMap) {
@@ -377,15 +386,23 @@ fn form(site: &Site, answered: &Answered, encoding: Encoding) -> Option<Bytes> {
 
 fn send(
     mut headers: HeaderMap,
-    status: StatusCode,
+    spent: &Spent,
     mut exchange: Exchange,
     content: Option<Content>,
 ) -> Response<Body> {
+    let status = spent.status;
     exchange.status = Some(status.as_u16());
     // It ends with the exchange, when the last byte is handed over.
-    let _until_the_end = exchange.trace.begin(Step::Write);
-    if let Ok(id) = HeaderValue::from_str(&exchange.id) {
-        headers.insert(REQUEST_ID, id);
+    let _until_the_end = exchange.trace.begin_at(Step::Write, spent.encoded);
+    // No two answers have the same of these: kept in HPACK's table they would only push out what repeats.
+    for (name, value) in [
+        (SERVER_TIMING, Some(spent.header(&exchange))),
+        (REQUEST_ID, HeaderValue::from_str(&exchange.id).ok()),
+    ] {
+        headers.extend(value.map(|mut value| {
+            value.set_sensitive(true);
+            (name, value)
+        }));
     }
     let head = exchange.method == Method::HEAD;
     let body = match content {
@@ -414,7 +431,7 @@ fn close(response: &mut Response<Body>, http2: bool) {
 }
 
 /// The client's, if it can stand in a log and in a URL as it is; else one of ours.
-fn request_id(headers: &HeaderMap) -> String {
+fn request_id(headers: &HeaderMap) -> Arc<str> {
     const ID_BYTES_MAX: usize = 64;
     let fit = |id: &&str| {
         !id.is_empty()
@@ -428,14 +445,11 @@ fn request_id(headers: &HeaderMap) -> String {
         .and_then(|value| value.to_str().ok())
         .filter(fit)
     {
-        return id.to_owned();
+        return id.into();
     }
     // Unique, not secret: a random beginning for the process, and a count.
     static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    format!(
-        "{:012x}-{:x}",
-        *PROCESS >> 16,
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    )
+    let (process, count) = (*PROCESS >> 16, COUNT.fetch_add(1, Ordering::Relaxed));
+    format!("{process:012x}-{count:x}").into()
 }

@@ -284,7 +284,11 @@ fn log(error: &dyn std::error::Error) {
     let mut cause = error.source();
     while let Some(source) = cause {
         message.push_str(": ");
-        message.push_str(&source.to_string());
+        match store::error::said(source) {
+            // Its detail holds values of rows.
+            Some(said) => message.push_str(&said),
+            None => message.push_str(&source.to_string()),
+        }
         cause = source.source();
     }
     tracing::error!(error = message, "failed to answer");

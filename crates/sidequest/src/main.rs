@@ -39,6 +39,7 @@ fn main() -> ExitCode {
             })
             .into(),
     });
+    telemetry::log::flush();
     exit.unwrap_or(Exit::Bug.into())
 }
 

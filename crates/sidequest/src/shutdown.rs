@@ -38,6 +38,7 @@ impl Signals {
                 console::faults(format_args!("{name} again: stopped at once"));
                 // Unwinding would wait for the runtime's tasks, which is what nobody wants now. PostgreSQL
                 // notices that we are gone by itself.
+                telemetry::log::flush();
                 process::exit(Exit::Cut.code().into())
             }
         }

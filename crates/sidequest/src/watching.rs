@@ -5,8 +5,8 @@ use std::sync::Arc;
 use api::observe::Observe;
 use telemetry::{
     cgroup,
-    log::Level,
-    metric::{Registry, family::Description},
+    log::{self, Level},
+    metric::{Registry, family::Description, number::Counter},
     otlp, process,
     profile::{Profiler, pyroscope},
     runtime,
@@ -27,6 +27,7 @@ impl Watching {
     pub(crate) fn start(config: &Config, level: Level) -> (Observe, Watching) {
         let registry = Arc::new(Registry::new());
         register(&registry);
+        level.register(&registry);
         let (closing, closed) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let telemetry = &config.telemetry;
@@ -82,6 +83,7 @@ pub(crate) fn descriptions() -> anyhow::Result<Vec<Description>> {
     let runtime = crate::command::serve::runtime().map_err(|failure| failure.error)?;
     let _entered = runtime.enter();
     register(&registry);
+    log::register(&registry, Counter::default());
     let configured = Config::with_everything_on()?;
     if let Some(otlp) = configured.otlp {
         let (sink, _) = otlp::exporter(otlp, &registry);

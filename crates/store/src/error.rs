@@ -114,3 +114,14 @@ fn is_outage(state: &SqlState) -> bool {
     let code = state.code();
     code.starts_with("57P") || code.starts_with("08") || code == "53300"
 }
+
+/// What PostgreSQL said, if that is what this error is: its code and message, without the detail, which quotes rows.
+pub fn said(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let said = error.downcast_ref::<tokio_postgres::error::DbError>()?;
+    Some(format!(
+        "{}: {} ({})",
+        said.severity(),
+        said.message(),
+        said.code().code()
+    ))
+}

@@ -221,7 +221,10 @@ fn refused(collection: &Collection, key: &Arc<str>, error: Error) -> Refusal {
         if *code == SqlState::UNIQUE_VIOLATION
             && said.table().is_some_and(|table| table.ends_with("_history"))
         {
-            tracing::error!(%key, table = said.table(), "the tables of a collection disagree: a revision is there twice");
+            tracing::error!(
+                table = said.table(),
+                "the tables of a collection disagree: a revision is there twice"
+            );
             return Refusal::Store(error);
         }
         if *code == SqlState::PROGRAM_LIMIT_EXCEEDED {

@@ -1,19 +1,32 @@
 //! The log: text or JSON lines, a level that changes while it runs, and no secret in it.
 
+pub mod answered;
 pub mod redact;
+pub mod request;
 
-use std::{io::Write, sync::Arc};
+mod lines;
 
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
+
+use tracing::dispatcher;
 use tracing_subscriber::{
-    EnvFilter, Layer as _, Registry,
+    EnvFilter, Layer, Registry,
     fmt::{self, MakeWriter},
     layer::SubscriberExt as _,
     reload,
     util::SubscriberInitExt as _,
 };
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    metric::{New, Registry as Metrics, number::Counter, read_counter},
+};
+use lines::{Gather, Lines};
 use redact::Redacting;
+use request::UnderRequest;
 
 /// How the log is written.
 #[derive(Clone, Debug)]
@@ -37,7 +50,19 @@ pub enum Format {
 
 /// What is said, while it is said. Cheap to clone.
 #[derive(Clone)]
-pub struct Level(Arc<dyn Filtered>);
+pub struct Level {
+    filter: Arc<dyn Filtered>,
+    dropped: Counter,
+}
+
+/// The log as a part of a subscriber, by which lines of requests find it.
+struct Log {
+    format: Format,
+    colours: bool,
+    lines: Arc<Lines>,
+}
+
+impl<S: tracing::Subscriber> Layer<S> for Log {}
 
 /// A place that a filter can be put into.
 trait Filtered: Send + Sync {
@@ -59,12 +84,17 @@ impl Filtered for reload::Handle<EnvFilter, Registry> {
 impl Level {
     /// Says from now on what the filter lets through.
     pub fn set(&self, filter: &str) -> Result<(), Error> {
-        self.0.set(parse(filter)?)
+        self.filter.set(parse(filter)?)
     }
 
     /// The filter now.
     pub fn get(&self) -> String {
-        self.0.get()
+        self.filter.get()
+    }
+
+    /// Registers what the log says of itself.
+    pub fn register(&self, metrics: &Metrics) {
+        register(metrics, self.dropped.clone());
     }
 }
 
@@ -74,14 +104,26 @@ impl std::fmt::Debug for Level {
     }
 }
 
-/// Starts the log of this process. Each line goes to a writer in one write.
+/// Registers what a log says of itself.
+pub fn register(metrics: &Metrics, dropped: Counter) {
+    let description = read_counter(New {
+        name: "sidequest_log_dropped_lines_total",
+        about: "Lines of requests that found no room, as whoever reads the log does not keep up.",
+        labels: &[],
+    });
+    metrics.readers(vec![description], move |readings| {
+        readings.put(0, &[], dropped.get() as f64);
+    });
+}
+
+/// Starts the log of this process. Lines of requests go to a writer many at once, each other in one write.
 pub fn start<W: Write + 'static>(config: &Config, writer: fn() -> W) -> Result<Level, Error> {
-    let (subscriber, level) = subscriber(config, writer)?;
+    let (subscriber, level) = subscriber(config, writer, Gather::Many)?;
     subscriber.try_init().map_err(|_| Error::LogStarted)?;
     Ok(level)
 }
 
-/// The same for one thread, for tests.
+/// The same for one thread, for tests: each line goes to a writer at once.
 pub fn start_scoped<M>(
     config: &Config,
     writer: M,
@@ -89,23 +131,84 @@ pub fn start_scoped<M>(
 where
     M: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let (subscriber, level) = subscriber(config, writer)?;
+    let (subscriber, level) = subscriber(config, writer, Gather::None)?;
     Ok((subscriber.set_default(), level))
 }
 
-fn subscriber<M>(config: &Config, writer: M) -> Result<(impl tracing::Subscriber + Send + Sync, Level), Error>
+/// Writes what waits: before the process ends, by whichever way.
+pub fn flush() {
+    dispatcher::get_default(|log| {
+        if let Some(log) = log.downcast_ref::<Log>() {
+            log.lines.flush();
+        }
+    });
+}
+
+fn subscriber<M>(
+    config: &Config,
+    writer: M,
+    gather: Gather,
+) -> Result<(impl tracing::Subscriber + Send + Sync, Level), Error>
 where
     M: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
+    let dropped = Counter::default();
+    let write = move |bytes: &[u8]| writer.make_writer().write_all(bytes);
+    let lines = Arc::new(Lines::new(gather, dropped.clone(), Box::new(write)));
     // A filter's answer is kept a place of the code, so what is not said costs a load whether it can change or not.
     let (filter, handle) = reload::Layer::new(parse(&config.filter)?);
-    let lines = fmt::layer().with_writer(Redacting(writer));
-    let lines = match config.format {
-        Format::Text => lines.with_ansi(config.colours).boxed(),
-        Format::Json => lines.json().flatten_event(true).boxed(),
+    let log = Log {
+        format: config.format,
+        colours: config.colours && config.format == Format::Text,
+        lines: Arc::clone(&lines),
     };
-    let subscriber = tracing_subscriber::registry().with(filter).with(lines);
-    Ok((subscriber, Level(Arc::new(handle))))
+    let (format, colours) = (log.format, log.colours);
+    let events = fmt::layer().with_writer(Redacting(AtOnce(lines)));
+    let events = match format {
+        Format::Text => events
+            .with_ansi(colours)
+            .map_event_format(|inner| UnderRequest {
+                inner: inner.with_ansi(colours),
+                format,
+                colours,
+            })
+            .boxed(),
+        Format::Json => events
+            .json()
+            .flatten_event(true)
+            .map_event_format(|inner| UnderRequest {
+                inner,
+                format,
+                colours,
+            })
+            .boxed(),
+    };
+    let subscriber = tracing_subscriber::registry().with(filter).with(events).with(log);
+    let filter = Arc::new(handle);
+    Ok((subscriber, Level { filter, dropped }))
+}
+
+/// Writers of events, each of which is written after what waits.
+struct AtOnce(Arc<Lines>);
+
+impl<'w> MakeWriter<'w> for AtOnce {
+    type Writer = EventWriter<'w>;
+
+    fn make_writer(&'w self) -> EventWriter<'w> {
+        EventWriter(&self.0)
+    }
+}
+
+struct EventWriter<'w>(&'w Lines);
+
+impl Write for EventWriter<'_> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write(line).map(|()| line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// PostgreSQL's notices are for whoever runs SQL by hand, and the profiler's beginnings and ends for nobody;

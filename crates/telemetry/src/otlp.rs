@@ -105,7 +105,7 @@ pub fn exporter(config: Config, registry: &Registry) -> (Sink, Exporter) {
     let (queue, waiting) = mpsc::channel(config.queue_traces_max.max(1));
     let dropped = registry.counters(New {
         name: "sidequest_otlp_dropped_traces_total",
-        about: "Kept traces that did not reach the collector, by reason.",
+        about: "Kept traces that did not reach the collector, by reason; `unanswered` may have, at the end of the process.",
         labels: &["reason"],
     });
     let version = match config.protocol {
@@ -129,6 +129,8 @@ pub fn exporter(config: Config, registry: &Registry) -> (Sink, Exporter) {
         ),
         refused: dropped.with(&["refused"]),
         given_up: dropped.with(&["unreachable"]),
+        unanswered: dropped.with(&["unanswered"]),
+        asking: false,
         failing: false,
         config,
     };

@@ -30,12 +30,11 @@ impl Message {
         self.message(field, &packed)
     }
 
-    /// A message of one number that is zero, and said.
-    pub(crate) fn zero(field: u32) -> Message {
-        let mut message = Message::default();
-        message.key(field, VARINT);
-        message.varint(0);
-        message
+    /// A number, also if it is zero: within a choice the default is written too, or there would be no value at all.
+    pub(crate) fn chosen_number(&mut self, field: u32, value: u64) -> &mut Message {
+        self.key(field, VARINT);
+        self.varint(value);
+        self
     }
 
     pub(crate) fn fixed64(&mut self, field: u32, value: u64) -> &mut Message {
@@ -56,8 +55,38 @@ impl Message {
         self.bytes(field, value.as_bytes())
     }
 
+    /// A message within this one, written in its place: in a trace there are some hundred.
+    pub(crate) fn nested(&mut self, field: u32, write: impl FnOnce(&mut Message)) -> &mut Message {
+        self.key(field, BYTES);
+        let at = self.0.len();
+        // Most are that short.
+        self.0.push(0);
+        write(self);
+        let mut length = self.0.len() - at - 1;
+        if length < 0x80 {
+            self.0[at] = length as u8;
+            return self;
+        }
+        let mut varint = [0; 10];
+        let mut count = 0;
+        while length >= 0x80 {
+            varint[count] = (length as u8 & 0x7f) | 0x80;
+            length >>= 7;
+            count += 1;
+        }
+        varint[count] = length as u8;
+        self.0.splice(at..=at, varint[..=count].iter().copied());
+        self
+    }
+
     pub(crate) fn message(&mut self, field: u32, value: &Message) -> &mut Message {
         self.bytes(field, &value.0)
+    }
+
+    /// Bytes of a text that is put together of parts.
+    pub(crate) fn raw(&mut self, part: &str) -> &mut Message {
+        self.0.extend_from_slice(part.as_bytes());
+        self
     }
 
     pub(crate) fn into_bytes(self) -> Vec<u8> {

@@ -28,7 +28,13 @@ impl Rate {
 
     /// Whether it may happen once more now.
     pub fn permit(&self) -> bool {
-        let window = (self.began.elapsed().as_nanos() / self.window.as_nanos()) as u64;
+        self.permit_at(Instant::now())
+    }
+
+    /// The same where the clock has been read already.
+    pub fn permit_at(&self, now: Instant) -> bool {
+        let since = now.saturating_duration_since(self.began);
+        let window = (since.as_nanos() / self.window.as_nanos()) as u64;
         self.permit_in(window & u64::from(u32::MAX))
     }
 

@@ -1,8 +1,8 @@
-//! `cargo xtask bench telemetry`: what the looking costs a busy server. Everything on against everything off, the two
-//! alternating within one run: a burst of distinct analyses, and single records.
+//! `cargo xtask bench telemetry`: what the looking costs a busy server. Everything on, the same with every trace kept,
+//! and nothing on, alternating within one run: a burst of distinct analyses, and single records.
 //!
-//! On: every trace is worth keeping and goes to a collector of OTLP, profiles to a Pyroscope, a line a request to
-//! /dev/null, and somebody scrapes each second. Off: no trace, no line, no scrape; counters cannot be turned off.
+//! On: traces go to a collector of OTLP, profiles to a Pyroscope, a line a request to /dev/null, and somebody scrapes
+//! each second. Off: no trace, no line, no scrape; counters cannot be turned off.
 //! The receivers are ours and take everything at once. Comments in statements are no part of it, see the guide.
 
 use std::{
@@ -21,7 +21,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-use super::{build, burst, busiest, free_address, machine, process, report, warm};
+use super::{build, burst, busiest, free_address, machine, process, report, turn};
 use crate::workspace::{root, say};
 
 /// Everything on may cost so many times what everything off costs.
@@ -72,7 +72,10 @@ enum Part {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Looking {
+    /// With the defaults of what is kept.
     On,
+    /// Every trace is worth keeping.
+    Every,
     Off,
 }
 
@@ -82,23 +85,7 @@ enum Question {
     Records,
 }
 
-/// One turn with one question.
-#[derive(Clone, Debug)]
-struct Turn {
-    round: usize,
-    looking: Looking,
-    question: Question,
-    requests: u32,
-    wall: Duration,
-    cpu: Duration,
-    postgres: Duration,
-}
-
-impl Turn {
-    fn us(&self, time: Duration) -> f64 {
-        time.as_secs_f64() * 1e6 / f64::from(self.requests.max(1))
-    }
-}
+type Turn = turn::Turn<Looking, Question>;
 
 /// Runs it.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
@@ -130,10 +117,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         let ids = busiest(&burst_options, &binary, &data).await?;
         let mut turns = Vec::new();
         for round in 1..=options.rounds {
-            let mut order = [Looking::Off, Looking::On];
-            if round % 2 == 0 {
-                order.reverse();
-            }
+            let mut order = [Looking::Off, Looking::On, Looking::Every];
+            order.rotate_left(round % 3);
             for looking in order {
                 let turn = InTurn {
                     options,
@@ -171,12 +156,16 @@ impl InTurn<'_> {
         command.args(["--engine", "managed", "--no-cache", "--in-flight-max", "10000"]);
         command.args(["--listen", &listen.to_string(), "--admin", &admin.to_string()]);
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        let is_on = |part: Part| looking == Looking::On && self.options.parts.contains(&part);
+        let is_on = |part: Part| looking != Looking::Off && self.options.parts.contains(&part);
         let sink = format!("http://{}", self.sink);
-        if is_on(Part::Traces) {
-            command.args(["--traces-share", "1"]);
-        } else {
-            command.arg("--no-traces");
+        match (is_on(Part::Traces), looking) {
+            (false, _) => {
+                command.arg("--no-traces");
+            }
+            (true, Looking::Every) => {
+                command.args(["--traces-share", "1"]);
+            }
+            (true, Looking::On | Looking::Off) => {}
         }
         if is_on(Part::Otlp) {
             command.args(["--otlp", &sink]);
@@ -211,19 +200,14 @@ impl InTurn<'_> {
             let spent = server.cpu()?.since(before);
             let turn = Turn {
                 round,
-                looking,
+                what: looking,
                 question,
                 requests: u32::try_from(bursts * requests.len()).unwrap_or(u32::MAX),
                 wall,
                 cpu: spent.server,
                 postgres: spent.postgres,
             };
-            say(format_args!(
-                "round {round} {looking:3?} {question:8?} {:7.1} µs of CPU a request, PostgreSQL {:6.1} µs, wall {:7.1} µs",
-                turn.us(turn.cpu),
-                turn.us(turn.postgres),
-                turn.us(wall)
-            ));
+            turn.say();
             turns.push(turn);
         }
         drop(scraper);
@@ -321,44 +305,22 @@ impl Drop for Scraper {
 
 fn write(options: &Options, turns: &[Turn], taken: u64) -> anyhow::Result<()> {
     let mut table = String::from(
-        "| question | CPU on | CPU off | CPU on ÷ off | wall on ÷ off | PostgreSQL on ÷ off |\n|---|---|---|---|---|---|\n",
+        "| question | looking | CPU | CPU of nothing on | CPU ÷ nothing on | wall ÷ nothing on | PostgreSQL ÷ nothing on |\n\
+         |---|---|---|---|---|---|---|\n",
     );
     let mut verdicts = String::new();
-    for (question, shown) in [
+    for (question, asked) in [
         (Question::Analyses, "analyses, in bursts"),
         (Question::Records, "`/objects/{id}`, in bursts"),
     ] {
-        let of = |looking: Looking| -> Vec<&Turn> {
-            let is_one = |turn: &&Turn| turn.looking == looking && turn.question == question;
-            turns.iter().filter(is_one).collect()
-        };
-        let (on, off) = (of(Looking::On), of(Looking::Off));
-        let cpu = |turns: &[&Turn]| turns.iter().map(|turn| turn.us(turn.cpu)).collect::<Vec<f64>>();
-        let ratios = |part: fn(&Turn) -> Duration| -> Vec<f64> {
-            let pairs = on.iter().zip(&off);
-            pairs
-                .map(|(on, off)| part(on).as_secs_f64() / part(off).as_secs_f64())
-                .collect()
-        };
-        let (cpus, walls) = (ratios(|turn| turn.cpu), ratios(|turn| turn.wall));
-        let (of_cpu, ..) = warm::spread(cpus.clone());
-        let (of_wall, ..) = warm::spread(walls.clone());
-        let _ = writeln!(
-            table,
-            "| {shown} | {} µs | {} µs | {} | {} | {} |",
-            warm::text(cpu(&on), 1),
-            warm::text(cpu(&off), 1),
-            warm::text(cpus, 3),
-            warm::text(walls, 3),
-            warm::text(ratios(|turn| turn.postgres), 3),
-        );
-        let met = |ratio: f64| if ratio <= RATIO_MAX { "met" } else { "not met" };
-        let _ = writeln!(
-            verdicts,
-            "- {shown}: CPU {of_cpu:.3} (goal {RATIO_MAX}): {}; time {of_wall:.3}: {}.",
-            met(of_cpu),
-            met(of_wall)
-        );
+        for (looking, shown) in [
+            (Looking::On, "everything on"),
+            (Looking::Every, "everything on, every trace kept"),
+        ] {
+            let (row, verdict) = compared(turns, question, looking);
+            let _ = writeln!(table, "| {asked} | {shown} | {row} |");
+            let _ = writeln!(verdicts, "- {asked}, {shown}: {verdict}");
+        }
     }
     say(format_args!(
         "\n{table}\n{verdicts}\n{taken} batches of traces and profiles arrived"
@@ -366,28 +328,16 @@ fn write(options: &Options, turns: &[Turn], taken: u64) -> anyhow::Result<()> {
     if options.discard {
         return Ok(());
     }
-    let mut raw = String::from("round,looking,question,requests,wall_ms,cpu_ms,postgres_cpu_ms\n");
-    for turn in turns {
-        let ms = |time: Duration| time.as_secs_f64() * 1e3;
-        let _ = writeln!(
-            raw,
-            "{},{:?},{:?},{},{:.3},{:.0},{:.0}",
-            turn.round,
-            turn.looking,
-            turn.question,
-            turn.requests,
-            ms(turn.wall),
-            ms(turn.cpu),
-            ms(turn.postgres)
-        );
-    }
     let page = format!(
         "# What looking costs a busy server\n\n\
-         Everything on against everything off, alternating, {rounds} rounds: bursts of {objects} distinct analyses of the \
+         Everything on against nothing on, alternating, {rounds} rounds: bursts of {objects} distinct analyses of the \
          demo and of as many single records over one h2c connection, nothing cached.\n\
-         On: all traces worth keeping (50 a second are kept) and sent by OTLP, profiles to Pyroscope's interface, a line of \
-         JSON a request to /dev/null, a scrape each second. {taken} batches arrived.\n\
-         Off: no traces, no log, no scrape.\n\
+         Everything on: what a user has who names a collector, a Pyroscope and a Prometheus: traces at the default share \
+         of a hundredth, besides the slow and the failed, sent by OTLP; profiles to Pyroscope's interface; a line of JSON \
+         a request to /dev/null; a scrape each second.\n\
+         Every trace kept: the same with `--traces-share 1`, of which 50 a second are kept and sent. {taken} batches \
+         arrived.\n\
+         Nothing on: no traces, no log, no scrape; counters cannot be turned off.\n\
          CPU time of the server a request, from /proc.\n\n{table}\nMedian (lowest–highest). Ratios are taken round by \
          round.\n\n{verdicts}\n\
          **Not equal:** client, receivers, server and databases share the machine's cores, so the receivers' work is in \
@@ -401,5 +351,41 @@ fn write(options: &Options, turns: &[Turn], taken: u64) -> anyhow::Result<()> {
         commit = machine::line("git", &["describe", "--always", "--dirty"]),
         rustc = machine::line("rustc", &["--version"]),
     );
+    let raw = turn::raw(turns, "looking");
     report::keep(&format!("{}-telemetry", machine::machine().slug), &page, &raw)
+}
+
+/// A row of the table, and whether the goal is met.
+fn compared(turns: &[Turn], question: Question, looking: Looking) -> (String, String) {
+    let of = |looking: Looking| -> Vec<&Turn> {
+        let is_one = |turn: &&Turn| turn.what == looking && turn.question == question;
+        turns.iter().filter(is_one).collect()
+    };
+    let (on, off) = (of(looking), of(Looking::Off));
+    let cpu = |turns: &[&Turn]| turns.iter().map(|turn| turn.us(turn.cpu)).collect::<Vec<f64>>();
+    let ratios = |part: fn(&Turn) -> Duration| -> Vec<f64> {
+        let pairs = on.iter().zip(&off);
+        pairs
+            .map(|(on, off)| part(on).as_secs_f64() / part(off).as_secs_f64())
+            .collect()
+    };
+    let (cpus, walls) = (ratios(|turn| turn.cpu), ratios(|turn| turn.wall));
+    let (of_cpu, ..) = turn::spread(cpus.clone());
+    let (of_wall, ..) = turn::spread(walls.clone());
+    let met = |ratio: f64| if ratio <= RATIO_MAX { "met" } else { "not met" };
+    (
+        format!(
+            "{} µs | {} µs | {} | {} | {}",
+            turn::text(cpu(&on), 1),
+            turn::text(cpu(&off), 1),
+            turn::text(cpus, 3),
+            turn::text(walls, 3),
+            turn::text(ratios(|turn| turn.postgres), 3),
+        ),
+        format!(
+            "CPU {of_cpu:.3} (goal {RATIO_MAX}): {}; time {of_wall:.3}: {}.",
+            met(of_cpu),
+            met(of_wall)
+        ),
+    )
 }

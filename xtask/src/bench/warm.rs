@@ -20,6 +20,7 @@ use super::{
     build,
     burst::{self, Request},
     busiest, free_address, machine, process, report,
+    turn::{self, spread, text},
 };
 use crate::workspace::{root, say};
 
@@ -64,24 +65,7 @@ enum Question {
     Unchanged,
 }
 
-/// One turn of one server with one question.
-#[derive(Clone, Debug)]
-struct Turn {
-    round: usize,
-    server: Server,
-    question: Question,
-    requests: u32,
-    wall: Duration,
-    cpu: Duration,
-    /// Of PostgreSQL, which is asked for the versions.
-    postgres: Duration,
-}
-
-impl Turn {
-    fn us(&self, time: Duration) -> f64 {
-        time.as_secs_f64() * 1e6 / f64::from(self.requests.max(1))
-    }
-}
+type Turn = turn::Turn<Server, Question>;
 
 /// Runs it.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
@@ -170,19 +154,14 @@ async fn measure(options: &Options, binary: &Path, data: &Path, ids: &[String]) 
                 };
                 let turn = Turn {
                     round,
-                    server,
+                    what: server,
                     question,
                     requests: u32::try_from(options.bursts * ids.len()).unwrap_or(u32::MAX),
                     wall,
                     cpu,
                     postgres,
                 };
-                say(format_args!(
-                    "round {round} {server:9?} {question:9?} {:7.1} µs a request, PostgreSQL {:6.1} µs, wall {:7.1} µs",
-                    turn.us(cpu),
-                    turn.us(postgres),
-                    turn.us(wall)
-                ));
+                turn.say();
                 turns.push(turn);
             }
         }
@@ -277,7 +256,7 @@ fn write(options: &Options, turns: &[Turn]) -> anyhow::Result<()> {
         (Question::Unchanged, "304"),
     ] {
         let of = |server: Server| {
-            let is_one = move |turn: &&Turn| turn.server == server && turn.question == question;
+            let is_one = move |turn: &&Turn| turn.what == server && turn.question == question;
             turns.iter().filter(is_one)
         };
         let cpu = |server| of(server).map(|turn| turn.us(turn.cpu)).collect::<Vec<f64>>();
@@ -305,21 +284,7 @@ fn write(options: &Options, turns: &[Turn]) -> anyhow::Result<()> {
     if options.discard {
         return Ok(());
     }
-    let mut raw = String::from("round,server,question,requests,wall_ms,cpu_ms,postgres_cpu_ms\n");
-    for turn in turns {
-        let ms = |time: Duration| time.as_secs_f64() * 1e3;
-        let _ = writeln!(
-            raw,
-            "{},{:?},{:?},{},{:.3},{:.0},{:.0}",
-            turn.round,
-            turn.server,
-            turn.question,
-            turn.requests,
-            ms(turn.wall),
-            ms(turn.cpu),
-            ms(turn.postgres)
-        );
-    }
+    let raw = turn::raw(turns, "server");
     // It says so on stderr.
     let nginx = Command::new("nginx").arg("-v").output().map_or_else(
         |_| "unknown".to_owned(),
@@ -343,16 +308,4 @@ fn write(options: &Options, turns: &[Turn]) -> anyhow::Result<()> {
         rustc = machine::line("rustc", &["--version"]),
     );
     report::keep(&format!("{}-warm", machine::machine().slug), &page, &raw)
-}
-
-/// The median, the lowest and the highest.
-pub(super) fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
-    values.sort_by(f64::total_cmp);
-    let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
-    (at(values.len() / 2), at(0), at(values.len().saturating_sub(1)))
-}
-
-pub(super) fn text(values: Vec<f64>, digits: usize) -> String {
-    let (median, low, high) = spread(values);
-    format!("{median:.digits$} ({low:.digits$}–{high:.digits$})")
 }

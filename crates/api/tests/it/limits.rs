@@ -7,8 +7,8 @@ use http::Request;
 use http_body_util::BodyExt;
 
 use crate::{
-    client::{Http2, ask, get},
-    running::{self, Running, start},
+    client::{Http2, ask, get, send},
+    running::{self, Running, start, start_kept, start_with_connections},
 };
 
 #[tokio::test]
@@ -130,10 +130,62 @@ async fn each_limit_that_binds_is_counted_by_its_name() {
     assert_eq!(bound(&server, "connections").await.0, 1.0);
 }
 
+/// One export at a time: while nobody reads the first, the second waits for its turn in vain.
+#[tokio::test]
+async fn transfers_that_find_no_turn_are_counted() {
+    let quick = |config: &mut api::config::Config| {
+        config.request_timeout = Duration::from_millis(200);
+        config.body_bytes_max = 8 * 1024;
+    };
+    let Some(server) = start_kept(quick).await else {
+        return;
+    };
+    // More than connections and windows hold.
+    let lines: String = (0..3000)
+        .map(|id| {
+            format!(
+                "{{\"id\":{id},\"box\":\"b\",\"at\":\"2013-07-01T12:00:00Z\",\"extra\":\"{}\"}}\n",
+                "x".repeat(3000)
+            )
+        })
+        .collect();
+    let import = "POST /api/v1/parts/import";
+    let imported = send(
+        server.api,
+        import,
+        &[("content-type", "application/x-ndjson")],
+        lines,
+    )
+    .await;
+    assert_eq!(imported.status, 200, "{}", imported.text());
+    let export = "/api/v1/parts/export";
+    let client = Http2::connect(server.api).await;
+    let unread = client.begin(export).await.unwrap();
+    assert_eq!(bound(&server, "transfers").await, (0.0, 1.0));
+    let refused = get(server.api, export).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.json()["type"].as_str()),
+        (503, Some("/problems/overloaded"))
+    );
+    assert_eq!(bound(&server, "transfers").await, (1.0, 1.0));
+    // Whoever leaves gives the turn to the next.
+    drop((unread, client));
+    server
+        .until("sidequest_http_in_flight", |value| value == 0.0)
+        .await;
+    assert_eq!(get(server.api, export).await.status, 200);
+    assert_eq!(bound(&server, "transfers").await, (1.0, 1.0));
+}
+
 /// Of two connections everybody waits for one, and the metric says so; alone, nobody does.
 #[tokio::test]
 async fn a_pool_that_is_too_small_shows_in_the_time_to_obtain_a_connection() {
-    let Some(server) = start(|_| {}).await else { return };
+    let Some(server) = start_with_connections(2).await else {
+        return;
+    };
+    let text = get(server.admin, "/metrics").await.text();
+    let max = "sidequest_database_connections_max{database=\"main\"} 2\n";
+    assert!(text.contains(max), "{text}");
     let waited = async || {
         let text = get(server.admin, "/metrics").await.text();
         let value = |name: &str| {

@@ -138,12 +138,16 @@ pub(crate) fn config() -> Config {
 
 /// A bound server; none where no PostgreSQL is installed.
 pub(crate) async fn bind(config: Config) -> Option<(Result<Server, Error>, Arc<Model>)> {
+    bind_on(config, pool()).await
+}
+
+async fn bind_on(config: Config, pool: store::config::Config) -> Option<(Result<Server, Error>, Arc<Model>)> {
     let server = TestServer::shared().await?;
     let template = TEMPLATE.get_or_init(|| template(server)).await;
     let database = server.database_from(template).await;
     let model = checked(MODEL);
     let databases = open(&database.url).await;
-    Some((bind_to(config, &model, databases).await, model))
+    Some((bind_with(config, &model, databases, pool).await, model))
 }
 
 fn checked(text: &'static str) -> Arc<Model> {
@@ -250,6 +254,16 @@ pub(crate) async fn start(change: impl FnOnce(&mut Config)) -> Option<Running> {
     let mut config = config();
     change(&mut config);
     let (server, model) = bind(config).await?;
+    Some(run(server.unwrap(), model))
+}
+
+/// A running server whose pool has so many connections.
+pub(crate) async fn start_with_connections(connections: usize) -> Option<Running> {
+    let pool = store::config::Config {
+        connections,
+        ..pool()
+    };
+    let (server, model) = bind_on(config(), pool).await?;
     Some(run(server.unwrap(), model))
 }
 

@@ -14,6 +14,7 @@ mod openapi;
 mod pages;
 mod quest;
 mod serve;
+#[path = "../../../telemetry/tests/it/skip.rs"]
 mod skip;
 mod told;
 mod watched;

@@ -329,12 +329,48 @@ fn a_profile_under_load_names_our_functions() {
         assert!(folded.contains(ours), "{ours} in {folded}");
     }
     // What pprof reads holds the names, too.
+    let pprof = profile("pprof");
     let mut message = Vec::new();
-    GzDecoder::new(&*profile("pprof"))
+    GzDecoder::new(&*pprof)
         .read_to_end(&mut message)
         .expect("it is gzipped");
     let names = String::from_utf8_lossy(&message);
     assert!(names.contains("analysis::") && names.contains("api::layer"));
+    go_names_our_functions(&pprof);
+}
+
+/// What `go tool pprof -top` says of it.
+fn go_names_our_functions(pprof: &[u8]) {
+    let Some(go) = skip::program("go", "watched::a_profile_under_load_names_our_functions (go)") else {
+        return;
+    };
+    let directory = Directory::new();
+    let file = directory.path().join("cpu.pb.gz");
+    fs::write(&file, pprof).expect("it can be written");
+    let told = Command::new(go)
+        .args(["tool", "pprof", "-top", "-cum", "-nodecount=400"])
+        .arg(&file)
+        .current_dir(directory.path())
+        // Where it would keep what it has built and fetched, of which there is nothing.
+        .env("HOME", directory.path())
+        .output()
+        .expect("go runs");
+    let top = String::from_utf8_lossy(&told.stdout);
+    assert!(
+        told.status.success(),
+        "{top}{}",
+        String::from_utf8_lossy(&told.stderr)
+    );
+    assert!(top.contains("Type: cpu"), "{top}");
+    for ours in ["api::layer::", "analysis::", "store::"] {
+        // The name is the last column.
+        let is_named = |line: &str| {
+            line.split_whitespace()
+                .nth(5)
+                .is_some_and(|name| name.contains(ours))
+        };
+        assert!(top.lines().any(is_named), "{ours} in {top}");
+    }
 }
 
 /// The body as it is.

@@ -22,9 +22,15 @@ const NAMES: &[&str] = &[
     "apikey",
     "api_key",
     "api-key",
-    "authorization",
     "cookie",
+    "pwd",
+    "passphrase",
+    "access_key",
+    "private_key",
 ];
+
+/// A header whose value is a scheme and a credential, or several words that nobody else knows.
+const AUTHORIZATION: &str = "authorization";
 
 /// Schemes after which a credential stands.
 const SCHEMES: &[&str] = &["bearer ", "basic "];
@@ -70,6 +76,9 @@ pub fn redact(text: &str) -> Cow<'_, str> {
             hidden.extend(value_after(text, at + name.len()));
         }
     }
+    for (at, _) in lower.match_indices(AUTHORIZATION) {
+        hidden.extend(line_after(text, at + AUTHORIZATION.len()));
+    }
     for scheme in SCHEMES {
         for (at, _) in lower.match_indices(scheme) {
             let from = at + scheme.len();
@@ -103,8 +112,14 @@ pub fn redact(text: &str) -> Cow<'_, str> {
 fn passwords_of_urls(text: &str, hidden: &mut Vec<(usize, usize)>) {
     for (at, mark) in text.match_indices("://") {
         let from = at + mark.len();
+        // A database's password may hold a slash that nobody has escaped; in other URLs a path begins there.
+        let ends = if text[..at].ends_with("postgres") || text[..at].ends_with("postgresql") {
+            "\"'`<>"
+        } else {
+            "/?#\"'`<>"
+        };
         let length = run(&text[from..], |letter| {
-            !letter.is_whitespace() && !"/?#\"'`<>".contains(letter)
+            !letter.is_whitespace() && !ends.contains(letter)
         });
         let authority = &text[from..from + length];
         if let Some((credentials, _)) = authority.rsplit_once('@')
@@ -128,12 +143,34 @@ fn value_after(text: &str, from: usize) -> Option<(usize, usize)> {
     let quote = said.chars().last().filter(|letter| matches!(letter, '"' | '\''));
     let value = &rest[between..];
     let length = match quote {
-        Some(quote) => run(value, |letter| letter != quote && letter != '\n'),
+        Some(quote) => quoted(value, quote),
         None => run(value, |letter| {
             !letter.is_whitespace() && !",;&\"'}])".contains(letter)
         }),
     };
     (length > 0).then_some((from + between, from + between + length))
+}
+
+/// The rest of the line after a name, or of the text in quotes.
+fn line_after(text: &str, from: usize) -> Option<(usize, usize)> {
+    let (start, end) = value_after(text, from)?;
+    let is_quoted = text[..start].ends_with(['"', '\'']);
+    let end = match is_quoted {
+        true => end,
+        false => start + run(&text[start..], |letter| letter != '\n' && letter != '"'),
+    };
+    Some((start, end))
+}
+
+/// Bytes until the quote that ends a text: one that is not escaped.
+fn quoted(text: &str, quote: char) -> usize {
+    let mut escaped = false;
+    let end = text.find(|letter: char| {
+        let ends = letter == '\n' || letter == quote && !escaped;
+        escaped = letter == '\\' && !escaped;
+        ends
+    });
+    end.unwrap_or(text.len())
 }
 
 /// Bytes of the letters at the beginning that fit.

@@ -83,6 +83,35 @@ fn secrets_are_not_said_in_either_form() {
     }
 }
 
+/// What is said while a request is answered looks as if a span were entered.
+#[test]
+fn lines_stand_under_their_request() {
+    for (format, colours) in [(Format::Text, false), (Format::Text, true), (Format::Json, false)] {
+        let said = |under: &dyn Fn(&dyn Fn())| {
+            let lines = Lines::default();
+            let writer = lines.clone();
+            let config = Config {
+                format,
+                colours,
+                filter: "info".to_owned(),
+            };
+            let (_guard, _level) = start_scoped(&config, move || writer.clone()).unwrap();
+            under(&|| tracing::warn!(place = 3, "slow WARN of {{}} \"spans\":["));
+            let text = lines.text();
+            // Behind the time of day.
+            text[text.find('Z').unwrap()..].to_owned()
+        };
+        let by_span = said(&|say| tracing::error_span!("request", id = %"a-1").in_scope(say));
+        let by_task = said(&|say| {
+            let mut scope = Box::pin(request::scope("a-1".into(), async { say() }));
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(scope.as_mut().poll(&mut context).is_ready());
+        });
+        assert_eq!(by_task, by_span);
+        assert!(by_task.contains("a-1"), "{by_task}");
+    }
+}
+
 #[track_caller]
 fn check(text: &str, expect: &str) {
     assert_eq!(redact(text), expect);
@@ -94,6 +123,18 @@ fn what_is_redacted() {
         "postgres://u:p%40ss@h:5432/d?x=1",
         "postgres://u:[redacted]@h:5432/d?x=1",
     );
+    check("postgres://u:p/w@h/d?x=1", "postgres://u:[redacted]@h/d?x=1");
+    check("authorization: ApiKey c2VjcmV0 more", "authorization: [redacted]");
+    check(
+        r#"{"authorization":"ApiKey c2VjcmV0","n":1}"#,
+        r#"{"authorization":"[redacted]","n":1}"#,
+    );
+    check(
+        r#"{"password":"ab\"cd","n":1}"#,
+        r#"{"password":"[redacted]","n":1}"#,
+    );
+    check("pwd=x passphrase: y", "pwd=[redacted] passphrase: [redacted]");
+    check("http://h:80/users/@me", "http://h:80/users/@me");
     check("postgres://u@h/d", "postgres://u@h/d");
     check("see http://h/a:b@c", "see http://h/a:b@c");
     check(
@@ -104,7 +145,7 @@ fn what_is_redacted() {
     check(r#"{"api_key":"abc","n":1}"#, r#"{"api_key":"[redacted]","n":1}"#);
     check(
         "Authorization: Bearer abcdefgh.ijk",
-        "Authorization: [redacted] [redacted]",
+        "Authorization: [redacted]",
     );
     check("PGPASSWORD=x", "PGPASSWORD=[redacted]");
     check("access_token=abc&b=2", "access_token=[redacted]&b=2");

@@ -25,96 +25,98 @@ pub struct Resource {
 
 /// An `ExportTraceServiceRequest`.
 pub(super) fn request(resource: &Resource, traces: &[Arc<Kept>]) -> Vec<u8> {
-    let mut from = Message::default();
-    from.message(1, &text("service.name", &resource.service));
-    from.message(1, &text("service.version", &resource.version));
-    for (key, value) in &resource.attributes {
-        from.message(1, &text(key, value));
-    }
-    let mut scope = Message::default();
-    scope.text(1, "sidequest").text(2, env!("CARGO_PKG_VERSION"));
-    let mut scoped = Message::default();
-    scoped.message(1, &scope);
-    for trace in traces {
-        scoped.message(2, &root(trace));
-        for span in &trace.spans {
-            scoped.message(2, &step(trace, span));
-        }
-    }
-    let mut spans = Message::default();
-    spans.message(1, &from).message(2, &scoped);
     let mut request = Message::default();
-    request.message(1, &spans);
+    request.nested(1, |spans| {
+        spans.nested(1, |from| {
+            text(from, 1, "service.name", &resource.service);
+            text(from, 1, "service.version", &resource.version);
+            for (key, value) in &resource.attributes {
+                text(from, 1, key, value);
+            }
+        });
+        spans.nested(2, |scoped| {
+            scoped.nested(1, |scope| {
+                scope.text(1, "sidequest").text(2, env!("CARGO_PKG_VERSION"));
+            });
+            for trace in traces {
+                scoped.nested(2, |span| root(span, trace));
+                for told in &trace.spans {
+                    scoped.nested(2, |span| step(span, trace, told));
+                }
+            }
+        });
+    });
     request.into_bytes()
 }
 
-fn root(trace: &Kept) -> Message {
-    let mut span = Message::default();
+fn root(span: &mut Message, trace: &Kept) {
     span.bytes(1, &trace.trace_id.bytes());
     span.bytes(2, &trace.span_id.bytes());
     if let Some(parent) = trace.parent_id {
         span.bytes(4, &parent.bytes());
     }
-    span.text(5, &format!("{} {}", trace.method, trace.route));
+    span.nested(5, |name| {
+        name.raw(&trace.method).raw(" ").raw(&trace.route);
+    });
     span.number(6, KIND_SERVER);
-    times(&mut span, trace, 0, trace.took_ns);
-    span.message(9, &text("http.request.method", &trace.method));
-    span.message(9, &text("http.route", &trace.route));
-    span.message(9, &number("http.response.body.size", trace.body_bytes));
+    times(span, trace, 0, trace.took_ns);
+    text(span, 9, "http.request.method", &trace.method);
+    text(span, 9, "http.route", &trace.route);
+    number(span, "http.response.body.size", trace.body_bytes);
     if trace.status != 0 {
-        span.message(9, &number("http.response.status_code", trace.status.into()));
+        number(span, "http.response.status_code", trace.status.into());
     }
-    span.message(9, &text("sidequest.kept", trace.kept.name()));
+    text(span, 9, "sidequest.kept", trace.kept.name());
     if trace.spans_lost > 0 {
-        span.message(9, &number("sidequest.spans_lost", trace.spans_lost.into()));
+        number(span, "sidequest.spans_lost", trace.spans_lost.into());
     }
     if trace.kept == crate::trace::keep::Reason::Failed {
-        failed(&mut span);
+        failed(span);
     }
-    span
 }
 
-fn step(trace: &Kept, step: &KeptSpan) -> Message {
-    let mut span = Message::default();
+fn step(span: &mut Message, trace: &Kept, step: &KeptSpan) {
     span.bytes(1, &trace.trace_id.bytes());
     span.bytes(2, &step.span_id.bytes());
     span.bytes(4, &step.parent_id.bytes());
-    let about = step.about.as_ref().or(step.database.as_ref());
-    let name = about.map_or_else(|| step.step.clone(), |about| format!("{} {about}", step.step));
-    span.text(5, &name);
+    span.nested(5, |name| {
+        name.raw(&step.step);
+        if let Some(about) = step.about.as_ref().or(step.database.as_ref()) {
+            name.raw(" ").raw(about);
+        }
+    });
     let asks = step.rows.is_some();
     span.number(6, if asks { KIND_CLIENT } else { KIND_INTERNAL });
-    times(&mut span, trace, step.began_ns, step.took_ns);
+    times(span, trace, step.began_ns, step.took_ns);
     if let Some(database) = &step.database {
-        span.message(9, &text("db.system.name", "postgresql"));
-        span.message(9, &text("db.namespace", database));
+        text(span, 9, "db.system.name", "postgresql");
+        text(span, 9, "db.namespace", database);
     }
     if let (true, Some(about)) = (asks, &step.about) {
-        span.message(9, &text("db.query.summary", about));
+        text(span, 9, "db.query.summary", about);
     }
     if let Some(sql) = &step.sql {
-        span.message(9, &text("db.query.text", sql));
+        text(span, 9, "db.query.text", sql);
     }
     if let Some(rows) = step.rows {
-        span.message(9, &number("db.response.returned_rows", rows));
+        number(span, "db.response.returned_rows", rows);
     }
     if let Some(wants) = step.wants {
-        span.message(9, &number("sidequest.batch.wants", wants.into()));
+        number(span, "sidequest.batch.wants", wants.into());
     }
     if let Some(objects) = step.objects {
-        span.message(9, &number("sidequest.batch.objects", objects.into()));
+        number(span, "sidequest.batch.objects", objects.into());
     }
     for link in &step.links {
-        let mut linked = Message::default();
-        linked
-            .bytes(1, &link.trace_id.bytes())
-            .bytes(2, &link.span_id.bytes());
-        span.message(13, &linked);
+        span.nested(13, |linked| {
+            linked
+                .bytes(1, &link.trace_id.bytes())
+                .bytes(2, &link.span_id.bytes());
+        });
     }
     if step.failed {
-        failed(&mut span);
+        failed(span);
     }
-    span
 }
 
 fn times(span: &mut Message, trace: &Kept, began_ns: u64, took_ns: u64) {
@@ -123,29 +125,23 @@ fn times(span: &mut Message, trace: &Kept, began_ns: u64, took_ns: u64) {
 }
 
 fn failed(span: &mut Message) {
-    let mut status = Message::default();
-    status.number(3, STATUS_ERROR);
-    span.message(15, &status);
+    span.nested(15, |status| {
+        status.number(3, STATUS_ERROR);
+    });
 }
 
-fn text(key: &str, value: &str) -> Message {
-    let mut any = Message::default();
-    any.text(1, value);
-    attribute(key, &any)
+fn text(message: &mut Message, field: u32, key: &str, value: &str) {
+    message.nested(field, |attribute| {
+        attribute.text(1, key).nested(2, |any| {
+            any.text(1, value);
+        });
+    });
 }
 
-fn number(key: &str, value: u64) -> Message {
-    let mut any = Message::default();
-    any.number(3, value);
-    if value == 0 {
-        // Within a choice the default is written too, or there would be no value at all.
-        any = Message::zero(3);
-    }
-    attribute(key, &any)
-}
-
-fn attribute(key: &str, any: &Message) -> Message {
-    let mut attribute = Message::default();
-    attribute.text(1, key).message(2, any);
-    attribute
+fn number(span: &mut Message, key: &str, value: u64) {
+    span.nested(9, |attribute| {
+        attribute.text(1, key).nested(2, |any| {
+            any.chosen_number(3, value);
+        });
+    });
 }

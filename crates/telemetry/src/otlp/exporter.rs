@@ -6,7 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 
 use super::{Config, Protocol, encode};
@@ -30,6 +30,9 @@ pub struct Exporter {
     pub(super) failures: Counter,
     pub(super) refused: Counter,
     pub(super) given_up: Counter,
+    pub(super) unanswered: Counter,
+    /// An attempt is under way.
+    pub(super) asking: bool,
     /// Said once when it begins to fail, and once when it works again.
     pub(super) failing: bool,
 }
@@ -52,48 +55,65 @@ impl Exporter {
     pub async fn run(mut self, closing: impl Future<Output = ()>) {
         let mut closing = std::pin::pin!(closing);
         let mut batch = Vec::new();
-        loop {
+        let until = loop {
             tokio::select! {
-                () = &mut closing => break,
-                more = gather(&mut self.waiting, &self.config, &mut batch) => if !more { break },
+                () = &mut closing => break Instant::now() + LAST_MAX,
+                more = gather(&mut self.waiting, &self.config, &mut batch) => {
+                    if !more {
+                        break Instant::now() + LAST_MAX;
+                    }
+                }
             }
-            if !self.send_unless(&mut closing, &batch).await {
+            let mut until = None;
+            let sent = {
+                let mut sending = Box::pin(self.send(&batch));
+                tokio::select! {
+                    () = &mut sending => true,
+                    () = &mut closing => {
+                        let last = *until.insert(Instant::now() + LAST_MAX);
+                        timeout_at(last, sending).await.is_ok()
+                    }
+                }
+            };
+            if !sent {
+                self.is_late(&batch);
+            }
+            batch.clear();
+            if let Some(until) = until {
+                break until;
+            }
+        };
+        loop {
+            self.at_once(&mut batch);
+            if batch.is_empty() {
                 return;
+            }
+            // A collector that did not answer in that time is not asked again.
+            let sent = Instant::now() < until && timeout_at(until, Box::pin(self.send(&batch))).await.is_ok();
+            if !sent {
+                self.is_late(&batch);
             }
             batch.clear();
         }
-        self.at_once(&mut batch);
-        if !batch.is_empty() && timeout(LAST_MAX, self.send(&batch)).await.is_err() {
-            self.given_up.add(batch.len() as u64);
-        }
     }
 
-    /// Sends, and if `closing` comes meanwhile, no longer than a last while. False: it came.
-    async fn send_unless(
-        &mut self,
-        closing: &mut (impl Future<Output = ()> + Unpin),
-        batch: &[Arc<Kept>],
-    ) -> bool {
-        let given_up = self.given_up.clone();
-        let mut sending = std::pin::pin!(self.send(batch));
-        tokio::select! {
-            () = &mut sending => true,
-            () = closing => {
-                if timeout(LAST_MAX, sending).await.is_err() {
-                    given_up.add(batch.len() as u64);
-                }
-                false
-            }
-        }
+    /// The time was up. What the collector had been asked to take it may have taken, without our hearing of it.
+    fn is_late(&mut self, batch: &[Arc<Kept>]) {
+        let lost = if std::mem::take(&mut self.asking) {
+            &self.unanswered
+        } else {
+            &self.given_up
+        };
+        lost.add(batch.len() as u64);
     }
 
     /// What waits, without waiting for more.
     fn at_once(&mut self, batch: &mut Vec<Arc<Kept>>) {
-        while let (true, Ok(next)) = (
-            batch.len() < self.config.batch_traces_max,
-            self.waiting.try_recv(),
-        ) {
-            batch.push(next);
+        while batch.len() < self.config.batch_traces_max {
+            match self.waiting.try_recv() {
+                Ok(next) => batch.push(next),
+                Err(_) => return,
+            }
         }
     }
 
@@ -103,7 +123,10 @@ impl Exporter {
         let message = Bytes::from(encode::request(&self.config.resource, batch));
         let mut backoff = self.config.backoff;
         for attempt in 1..=self.config.attempts_max.max(1) {
-            match self.attempt(message.clone()).await {
+            self.asking = true;
+            let outcome = self.attempt(message.clone()).await;
+            self.asking = false;
+            match outcome {
                 Attempt::Taken { rejected } => {
                     self.sent.add(traces);
                     if rejected {
@@ -251,7 +274,11 @@ fn outcome_of_grpc(answered: Result<Answer, Failure>) -> Attempt {
 
 /// `ExportTraceServiceResponse { partial_success { rejected_spans } }`: the first field of the first field.
 fn has_rejected(message: &[u8]) -> bool {
-    matches!(message, [0x0a, _, 0x08, count, ..] if *count != 0)
+    let [0x0a, rest @ ..] = message else { return false };
+    // The length of the first field: all but its last byte have the high bit.
+    let ends = rest.iter().position(|byte| *byte < 0x80);
+    let field = ends.map_or(&[][..], |ends| &rest[ends + 1..]);
+    matches!(field, [0x08, count, ..] if *count != 0)
 }
 
 fn later(failure: &Failure) -> Attempt {

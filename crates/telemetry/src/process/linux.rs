@@ -1,6 +1,11 @@
 //! `/proc` on Linux.
 
-use std::fs;
+use std::{
+    collections::HashMap,
+    ffi::OsString,
+    fs,
+    sync::{Mutex, PoisonError},
+};
 
 use super::Readings;
 
@@ -51,17 +56,61 @@ fn max_fds() -> Option<f64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
+/// What the threads of this process have waited for a CPU. Threads end, and what they waited must stay in the sum: a
+/// counter that falls is taken for one that began anew.
 fn run_delay() -> Option<f64> {
-    let mut total = None;
+    static SEEN: Mutex<Seen> = Mutex::new(Seen {
+        living: None,
+        ended_ns: 0,
+    });
+    let mut living = HashMap::new();
     for task in fs::read_dir("/proc/self/task").ok()?.flatten() {
         let text = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-        if let Some(delay) = text
-            .split_whitespace()
-            .nth(1)
-            .and_then(|ns| ns.parse::<f64>().ok())
-        {
-            *total.get_or_insert(0.0) += delay / 1e9;
+        if let Some(delay) = text.split_whitespace().nth(1).and_then(|ns| ns.parse().ok()) {
+            living.insert(task.file_name(), delay);
         }
     }
-    total
+    SEEN.lock().unwrap_or_else(PoisonError::into_inner).now(living)
+}
+
+#[derive(Default)]
+struct Seen {
+    living: Option<HashMap<OsString, u64>>,
+    ended_ns: u64,
+}
+
+impl Seen {
+    /// Seconds of all threads that there are and were; none where the kernel says nothing.
+    fn now(&mut self, living: HashMap<OsString, u64>) -> Option<f64> {
+        for (thread, delay) in self.living.iter().flatten() {
+            // A number that is given again belongs to another thread, which has waited less.
+            if living.get(thread).is_none_or(|now| now < delay) {
+                self.ended_ns += delay;
+            }
+        }
+        let sum: u64 = living.values().sum();
+        let is_known = !living.is_empty();
+        self.living = Some(living);
+        is_known.then(|| (sum + self.ended_ns) as f64 / 1e9)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_end_stay_in_the_sum() {
+        let living = |threads: &[(&str, u64)]| {
+            threads
+                .iter()
+                .map(|(thread, ns)| (OsString::from(thread), *ns * 1_000_000_000))
+                .collect()
+        };
+        let mut seen = Seen::default();
+        assert_eq!(seen.now(living(&[("1", 2), ("2", 5)])), Some(7.0));
+        assert_eq!(seen.now(living(&[("1", 3)])), Some(8.0));
+        assert_eq!(seen.now(living(&[("1", 3), ("2", 1)])), Some(9.0));
+        assert_eq!(seen.now(HashMap::new()), None);
+    }
 }

@@ -80,7 +80,7 @@ impl Pusher {
                 },
             }
             if failures_in_row > 0 {
-                let windows = 2_u32.saturating_pow(failures_in_row.min(4) - 1).min(PAUSE_MAX);
+                let windows = 2_u32.saturating_pow(failures_in_row.min(5) - 1).min(PAUSE_MAX);
                 tokio::select! {
                     () = &mut closing => return,
                     () = tokio::time::sleep(self.config.window.age_min * windows) => {}

@@ -1,5 +1,7 @@
 //! A trace that is kept, with texts instead of numbers: what JSON, OTLP and the waterfall show.
 
+use std::{borrow::Cow, sync::Arc};
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -20,9 +22,9 @@ pub struct Kept {
     /// Why it was kept.
     pub kept: Reason,
     /// HTTP's method.
-    pub method: String,
+    pub method: Cow<'static, str>,
     /// The route's pattern, never the path.
-    pub route: String,
+    pub route: Cow<'static, str>,
     /// The answer's status; 0 if the client left before there was one.
     pub status: u16,
     /// Of the answer's body.
@@ -45,10 +47,10 @@ pub struct KeptSpan {
     /// The span it stands under.
     pub parent_id: SpanId,
     /// Its kind.
-    pub step: String,
+    pub step: Cow<'static, str>,
     /// What it is about: a dataset, a section, a database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub about: Option<String>,
+    pub about: Option<Arc<str>>,
     /// Since the trace began.
     pub began_ns: u64,
     /// How long it took.
@@ -61,10 +63,10 @@ pub struct KeptSpan {
     pub failed: bool,
     /// Of a statement, a wait for a connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub database: Option<String>,
+    pub database: Option<Arc<str>>,
     /// Of a statement: values are `$1`, `$2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sql: Option<String>,
+    pub sql: Option<Arc<str>>,
     /// Of a statement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
@@ -96,9 +98,9 @@ pub struct Line {
     /// Why it was kept.
     pub kept: Reason,
     /// HTTP's method.
-    pub method: String,
+    pub method: Cow<'static, str>,
     /// The route's pattern.
-    pub route: String,
+    pub route: Cow<'static, str>,
     /// The answer's status.
     pub status: u16,
     /// Nanoseconds since 1970.

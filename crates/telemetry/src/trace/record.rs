@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{
     Open, Split, Trace,
-    name::Name,
     parent::Traceparent,
+    routes::Routes,
     span::{Span, Step},
 };
 
@@ -13,10 +13,8 @@ use super::{
 pub(super) const SPANS_MAX: usize = 1024;
 /// Requests that a batch names at most.
 pub(super) const LINKS_MAX: usize = 64;
-/// Routes that a batch works for at most.
-pub(super) const ROUTES_MAX: usize = 16;
-/// Room that is there from the start: enough for most, and one allocation.
-const SPANS_FIRST: usize = 24;
+/// Room that is there from the start: enough for the reading of a record, and small, as there is one a request.
+const SPANS_FIRST: usize = 8;
 
 pub(super) struct Record {
     pub(super) spans: Vec<Span>,
@@ -31,19 +29,22 @@ pub(super) struct Record {
     /// A trace that will be kept whatever happens: this one, or the first such that it works for.
     pub(super) chosen: Option<Traceparent>,
     /// The route that asks, or those that a batch works for.
-    pub(super) routes: Vec<Name>,
+    pub(super) routes: Routes,
+    /// Of the steps that have ended.
+    split: Split,
 }
 
 impl Record {
-    pub(super) fn new() -> Record {
+    pub(super) fn new(chosen: Option<Traceparent>) -> Record {
         Record {
             spans: Vec::with_capacity(SPANS_FIRST),
             lost: 0,
             innermost: Span::ROOT,
             joined: Vec::new(),
             links: Vec::new(),
-            chosen: None,
-            routes: Vec::new(),
+            chosen,
+            routes: Routes::default(),
+            split: Split::default(),
         }
     }
 
@@ -71,6 +72,7 @@ impl Record {
         }
         tell(&mut span.step);
         span.took_ns = Span::nanoseconds(now).saturating_sub(span.began_ns);
+        count(&mut self.split, span);
         // Those that end out of turn ran side by side, and were never the innermost for long.
         if self.innermost == open.0 {
             self.innermost = span.parent;
@@ -84,13 +86,15 @@ impl Record {
     }
 
     pub(super) fn add(&mut self, step: Step, from: Duration, took: Duration) {
-        let _ended = self.push(Span {
+        let span = Span {
             step,
             parent: self.innermost,
             failed: false,
             began_ns: Span::nanoseconds(from),
             took_ns: Span::nanoseconds(took),
-        });
+        };
+        count(&mut self.split, &span);
+        let _ended = self.push(span);
     }
 
     pub(super) fn join(&mut self, batch: Trace) {
@@ -107,35 +111,8 @@ impl Record {
         }
     }
 
-    pub(super) fn route(&mut self, route: Name) {
-        if self.routes.len() < ROUTES_MAX && !self.routes.contains(&route) {
-            self.routes.push(route);
-        }
-    }
-
     pub(super) fn split(&self) -> Split {
-        let mut split = Split::default();
-        for span in self.spans.iter().filter(|span| span.took_ns != Span::OPEN) {
-            let took = Duration::from_nanos(span.took_ns);
-            match span.step {
-                Step::Pool { .. } => split.pool += took,
-                Step::Prepare { .. } => split.database += took,
-                Step::Statement { .. } => {
-                    split.database += took;
-                    split.statements += 1;
-                }
-                Step::Route
-                | Step::Handle
-                | Step::Queue { .. }
-                | Step::Batch { .. }
-                | Step::Measure { .. }
-                | Step::Wake
-                | Step::Document
-                | Step::Encode
-                | Step::Write => {}
-            }
-        }
-        split
+        self.split
     }
 
     fn push(&mut self, span: Span) -> Open {
@@ -145,5 +122,27 @@ impl Record {
         }
         self.spans.push(span);
         Open(u16::try_from(self.spans.len() - 1).unwrap_or(Span::ROOT))
+    }
+}
+
+/// Adds what a step that has ended took.
+fn count(split: &mut Split, span: &Span) {
+    let took = Duration::from_nanos(span.took_ns);
+    match span.step {
+        Step::Pool { .. } => split.pool += took,
+        Step::Prepare { .. } => split.database += took,
+        Step::Statement { .. } => {
+            split.database += took;
+            split.statements += 1;
+        }
+        Step::Route
+        | Step::Handle
+        | Step::Queue { .. }
+        | Step::Batch { .. }
+        | Step::Measure { .. }
+        | Step::Wake
+        | Step::Document
+        | Step::Encode
+        | Step::Write => {}
     }
 }

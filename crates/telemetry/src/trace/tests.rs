@@ -33,7 +33,7 @@ fn tracer(config: Config) -> Tracer {
     Tracer::new(config, &Registry::new(), None)
 }
 
-const END: End<'static> = End {
+const END: End = End {
     method: "GET",
     route: "/api/v1/objects/{id}",
     status: 200,
@@ -150,7 +150,7 @@ fn steps_stand_under_those_that_are_open() {
     let told: Vec<(&str, bool)> = kept
         .spans
         .iter()
-        .map(|span| (span.step.as_str(), span.parent_id == kept.span_id))
+        .map(|span| (&*span.step, span.parent_id == kept.span_id))
         .collect();
     assert_eq!(
         told,
@@ -193,6 +193,53 @@ fn the_callers_trace_goes_on() {
     assert_eq!((kept.kept, kept.parent_id), (Reason::Asked, Some(parent.span)));
 }
 
+/// Whoever is told of a trace can look for it.
+#[test]
+fn only_a_trace_that_will_be_kept_is_named() {
+    let now = Instant::now();
+    let later = now + Duration::from_secs(2);
+    for (share, failed, at, named) in [
+        (0.0, false, now, false),
+        (0.0, true, now, true),
+        (0.0, false, later, true),
+        (1.0, false, now, true),
+    ] {
+        let config = Config {
+            share,
+            slow: Duration::from_secs(1),
+            ..config()
+        };
+        let tracer = tracer(config);
+        let trace = tracer.request(None, now);
+        assert_eq!(tracer.findable(&trace, failed, at).is_some(), named);
+    }
+}
+
+#[test]
+fn sums_are_those_of_the_steps_that_ended() {
+    let tracer = tracer(config());
+    let began = Instant::now();
+    let trace = tracer.request(None, began);
+    let at = |ms| began + Duration::from_millis(ms);
+    let database = Name::OTHER;
+    trace.add(Step::Pool { database }, at(0), at(2));
+    let statement = Step::Statement {
+        database,
+        statement: Name::OTHER,
+        sql: Name::OTHER,
+        rows: 0,
+    };
+    let ended = trace.begin_at(statement, at(2));
+    trace.end_at(ended, at(7));
+    trace.end_at(ended, at(9));
+    let _open = trace.begin_at(statement, at(9));
+    let split = trace.split();
+    assert_eq!(
+        (split.pool, split.database, split.statements),
+        (Duration::from_millis(2), Duration::from_millis(5), 1)
+    );
+}
+
 #[test]
 fn a_trace_that_is_kept_for_certain_is_known_from_its_beginning() {
     let of = |share, sampled| {
@@ -224,11 +271,7 @@ fn a_batch_knows_the_routes_it_works_for() {
         member.route(route);
         batch.works_for(&member);
     }
-    let routes: Vec<_> = batch
-        .routes()
-        .into_iter()
-        .map(|route| tracer.text(route))
-        .collect();
+    let routes: Vec<_> = batch.routes().iter().map(|route| tracer.text(*route)).collect();
     assert_eq!(routes, ["/a".into(), "/b".into()]);
 }
 
@@ -257,7 +300,7 @@ fn a_batch_is_seen_in_each_of_its_members() {
         let [queue, whole, pool] = kept.spans.as_slice() else {
             panic!("{kept:?}");
         };
-        assert_eq!((queue.step.as_str(), queue.parent_id), ("queue", kept.span_id));
+        assert_eq!((&*queue.step, queue.parent_id), ("queue", kept.span_id));
         assert_eq!((whole.parent_id, pool.parent_id), (kept.span_id, whole.span_id));
         assert_eq!((whole.wants, whole.objects), (Some(3), Some(2)));
         assert_eq!(whole.links.len(), 2, "the others, not itself");
@@ -269,7 +312,7 @@ fn a_batch_is_seen_in_each_of_its_members() {
 #[test]
 fn what_is_kept_and_why() {
     #[track_caller]
-    fn check(config: Config, end: End<'_>, sampled: Option<bool>, expect: Option<Reason>) {
+    fn check(config: Config, end: End, sampled: Option<bool>, expect: Option<Reason>) {
         let tracer = tracer(config);
         let parent = sampled.map(|sampled| Traceparent {
             trace: TraceId::new(5).unwrap(),
@@ -410,7 +453,7 @@ fn span(id: u64, parent: u64, step: &str, [began_us, took_us]: [u64; 2]) -> Kept
     KeptSpan {
         span_id: SpanId::new(id).unwrap(),
         parent_id: SpanId::new(parent).unwrap(),
-        step: step.to_owned(),
+        step: step.to_owned().into(),
         about: None,
         began_ns: began_us * 1000,
         took_ns: took_us * 1000,
@@ -427,14 +470,14 @@ fn span(id: u64, parent: u64, step: &str, [began_us, took_us]: [u64; 2]) -> Kept
 
 /// 10 ms, of which half a millisecond is not explained.
 fn example() -> Kept {
-    let about = |text: &str| Some(text.to_owned());
+    let about = |text: &str| Some(text.into());
     Kept {
         trace_id: TraceId::new(0xab).unwrap(),
         span_id: SpanId::new(1).unwrap(),
         parent_id: None,
         kept: Reason::Slow,
-        method: "GET".to_owned(),
-        route: "/api/v1/objects/{id}/analysis".to_owned(),
+        method: "GET".into(),
+        route: "/api/v1/objects/{id}/analysis".into(),
         status: 200,
         body_bytes: 1234,
         began_unix_ns: 1_700_000_000_000_000_000,
@@ -490,7 +533,7 @@ fn a_waterfall_of_nonsense_ends() {
     circle.spans[0].parent_id = circle.spans[1].span_id;
     circle.spans[1].parent_id = circle.spans[0].span_id;
     circle.spans[5].parent_id = circle.spans[5].span_id;
-    circle.spans[5].step = "a\u{1b}[31m\nb".to_owned();
+    circle.spans[5].step = "a\u{1b}[31m\nb".into();
     circle.took_ns = 0;
     assert!(waterfall(&circle, 10).lines().count() < 10);
 }

@@ -48,7 +48,9 @@ struct Inner {
     ids: Ids,
     names: Names,
     ring: Ring,
-    rate: Rate,
+    /// Failed and slow traces.
+    telling: Rate,
+    others: Rate,
     sink: Option<Sink>,
     kept: [Counter; Reason::ALL.len()],
     dropped: Counter,
@@ -57,11 +59,11 @@ struct Inner {
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug)]
-pub struct End<'a> {
+pub struct End {
     /// HTTP's method; one of the known, or `other`.
-    pub method: &'a str,
+    pub method: &'static str,
     /// The route's pattern, never the path.
-    pub route: &'a str,
+    pub route: &'static str,
     /// The answer's status; 0 if the client left before there was one.
     pub status: u16,
     /// Of the answer's body.
@@ -82,7 +84,8 @@ impl Tracer {
             ids: Ids::new(),
             names: Names::new(),
             ring: Ring::new(config.ring_traces_max),
-            rate: Rate::new(config.kept_per_second_max, Duration::from_secs(1)),
+            telling: Rate::new(config.kept_per_second_max, Duration::from_secs(1)),
+            others: Rate::new(config.kept_per_second_max, Duration::from_secs(1)),
             kept: Reason::ALL.map(|reason| kept.with(&[reason.name()])),
             dropped: registry.counter(
                 "sidequest_traces_dropped_total",
@@ -109,28 +112,25 @@ impl Tracer {
 
     /// A request's trace, to be given back to [`Tracer::end`].
     pub fn request(&self, parent: Option<Traceparent>, began: Instant) -> Trace {
-        let trace = self.record(parent, began);
-        if let Some(recording) = &trace.0
-            && keep::is_chosen(&self.0.config, recording.trace, parent)
-        {
-            recording.record().chosen = Some(Traceparent {
-                trace: recording.trace,
-                span: recording.root,
-                sampled: true,
-            });
-        }
-        trace
+        self.record(parent, began, |trace| {
+            keep::is_chosen(&self.0.config, trace, parent)
+        })
     }
 
     /// A batch's trace: it is seen in those of the requests that join it.
     pub fn batch(&self) -> Trace {
-        self.record(None, Instant::now())
+        self.record(None, Instant::now(), |_| false)
     }
 
     /// Ends a request's trace. Returns its id if it is kept.
-    pub fn end(&self, trace: &Trace, end: End<'_>) -> Option<TraceId> {
+    pub fn end(&self, trace: &Trace, end: End) -> Option<TraceId> {
+        self.end_at(trace, end, Instant::now())
+    }
+
+    /// The same where the clock has been read already.
+    pub fn end_at(&self, trace: &Trace, end: End, ended: Instant) -> Option<TraceId> {
         let recording = trace.0.as_ref()?;
-        let took = recording.began.elapsed();
+        let took = ended.saturating_duration_since(recording.began);
         let reason = keep::reason(
             &self.0.config,
             &keep::Ended {
@@ -140,7 +140,12 @@ impl Tracer {
                 took,
             },
         )?;
-        if !self.0.rate.permit() {
+        // What was asked for, or drawn by lot, must not take the place of what went wrong.
+        let rate = match reason {
+            Reason::Failed | Reason::Slow => &self.0.telling,
+            Reason::Asked | Reason::Share => &self.0.others,
+        };
+        if !rate.permit_at(ended) {
             self.0.dropped.increment();
             return None;
         }
@@ -154,6 +159,16 @@ impl Tracer {
         Some(recording.trace)
     }
 
+    /// The trace as others may look for it: one that will be kept for all that is known before its end.
+    pub fn findable(&self, trace: &Trace, failed: bool, now: Instant) -> Option<Traceparent> {
+        let recording = trace.0.as_ref()?;
+        let took = now.saturating_duration_since(recording.began);
+        if failed || took >= self.0.config.slow {
+            return trace.traceparent();
+        }
+        recording.record().chosen
+    }
+
     /// The traces in memory, the newest first.
     pub fn list(&self) -> Vec<Line> {
         self.0.ring.list().iter().map(|trace| trace.line()).collect()
@@ -164,21 +179,33 @@ impl Tracer {
         self.0.ring.find(id)
     }
 
-    fn record(&self, parent: Option<Traceparent>, began: Instant) -> Trace {
+    fn record(
+        &self,
+        parent: Option<Traceparent>,
+        began: Instant,
+        is_chosen: impl FnOnce(TraceId) -> bool,
+    ) -> Trace {
         if !self.0.config.enabled {
             return Trace::off();
         }
+        let trace = parent.map_or_else(|| self.0.ids.trace(), |parent| parent.trace);
+        let root = self.0.ids.span();
+        let chosen = is_chosen(trace).then_some(Traceparent {
+            trace,
+            span: root,
+            sampled: true,
+        });
         Trace(Some(Arc::new(Recording {
             tracer: self.clone(),
             began,
-            trace: parent.map_or_else(|| self.0.ids.trace(), |parent| parent.trace),
-            root: self.0.ids.span(),
+            trace,
+            root,
             parent,
-            record: Mutex::new(Record::new()),
+            record: Mutex::new(Record::new(chosen)),
         })))
     }
 
-    fn tell(&self, recording: &Recording, end: End<'_>, reason: Reason, took: Duration) -> Kept {
+    fn tell(&self, recording: &Recording, end: End, reason: Reason, took: Duration) -> Kept {
         // Asked for only here: traces that are forgotten need no wall clock.
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let began = now.unwrap_or_default().saturating_sub(took);
@@ -202,8 +229,8 @@ impl Tracer {
             span_id: recording.root,
             parent_id: recording.parent.map(|parent| parent.span),
             kept: reason,
-            method: end.method.to_owned(),
-            route: end.route.to_owned(),
+            method: end.method.into(),
+            route: end.route.into(),
             status: end.status,
             body_bytes: end.body_bytes,
             began_unix_ns: Span::nanoseconds(began),
@@ -278,13 +305,13 @@ impl Telling<'_> {
     }
 
     fn told(&self, span: &Span, offset: u64) -> KeptSpan {
-        let text = |name: Name| Some(self.tracer.0.names.text(name).to_string());
+        let text = |name: Name| Some(self.tracer.0.names.text(name));
         let began_ns = span.began_ns.saturating_add(offset).min(self.took_ns);
         let rest = self.took_ns - began_ns;
         let mut told = KeptSpan {
             span_id: self.recording.root,
             parent_id: self.recording.root,
-            step: span.step.kind().to_owned(),
+            step: span.step.kind().into(),
             about: None,
             began_ns,
             took_ns: span.took_ns.min(rest),

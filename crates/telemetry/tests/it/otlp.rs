@@ -347,3 +347,36 @@ async fn a_slow_collector_fills_the_queue_and_no_request_waits() {
     );
     drop(rig);
 }
+
+/// At the end of the process, what the collector was asked to take is not called lost, and what still waits is.
+#[tokio::test]
+async fn the_end_tells_what_became_of_every_trace() {
+    let collector = Collector::start(&[Behaviour::Silent]).await;
+    let mut config = config(&collector.url(), Protocol::Http);
+    config.timeout = Duration::from_secs(3600);
+    let rig = Rig::start(config);
+    request(&rig.tracer);
+    collector.came(1).await;
+    for _ in 0..3 {
+        request(&rig.tracer);
+    }
+    let text = rig.ended().await;
+    for (reason, count) in [("unanswered", 1), ("unreachable", 3)] {
+        let line = format!("sidequest_otlp_dropped_traces_total{{reason=\"{reason}\"}} {count}\n");
+        assert!(text.contains(&line), "{line} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn what_waits_is_sent_at_the_end() {
+    let collector = Collector::start(&[Behaviour::Take]).await;
+    let mut config = config(&collector.url(), Protocol::Http);
+    // Only the end makes it send before.
+    config.delay = Duration::from_secs(3600);
+    let rig = Rig::start(config);
+    for _ in 0..12 {
+        request(&rig.tracer);
+    }
+    let text = rig.ended().await;
+    assert!(text.contains("sidequest_otlp_sent_traces_total 12\n"), "{text}");
+}

@@ -4,14 +4,19 @@ use std::{env, fs, io::Write as _, path::PathBuf};
 
 /// Where a program is, or none after saying that the test did not run.
 pub(crate) fn program(name: &str, test: &str) -> Option<PathBuf> {
-    let found = directories()
-        .into_iter()
-        .map(|directory| directory.join(name))
-        .find(|path| path.is_file());
+    let found = found(name);
     if found.is_none() {
         did_not_run(test, &format!("there is no `{name}`"));
     }
     found
+}
+
+/// Where a program is, for a test that can do with another one.
+pub(crate) fn found(name: &str) -> Option<PathBuf> {
+    directories()
+        .into_iter()
+        .map(|directory| directory.join(name))
+        .find(|path| path.is_file())
 }
 
 /// Appends to the file that `cargo xtask ci` shows at its end.
