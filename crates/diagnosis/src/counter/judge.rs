@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     bottleneck::Bottleneck,
+    consistency,
     counter::{CounterExperiment, Measure, Role},
-    experiment::{Arm, Purpose},
+    experiment::{Arm, Experiment, Purpose},
     interval::{Interval, bootstrap_pairs},
     signal::Signal,
     view::View,
@@ -69,7 +70,7 @@ pub(crate) fn judge_all(view: &View<'_>) -> Vec<Judged> {
 fn judge(view: &View<'_>, counter: &CounterExperiment) -> Judged {
     let seed = view.evidence.head.seed;
     let pairs = pairs(view, &counter.id, &counter.measure);
-    let measured = ratio(&pairs, seed);
+    let measured = ratio(&pairs, seed).map(|found| widened(found, edges(view, counter)));
     let negative = counter
         .negative
         .as_ref()
@@ -99,6 +100,32 @@ fn judge(view: &View<'_>, counter: &CounterExperiment) -> Judged {
         outcome,
         words: words(counter, measured, pairs.len(), outcome, is_negative_kept),
     }
+}
+
+/// What the edges of rounds add to the uncertainty of a rate: half of the requests in flight, of those answered, in
+/// each arm. Rounds that are short for their target all cut the same, so their spread does not show it.
+fn edges(view: &View<'_>, counter: &CounterExperiment) -> f64 {
+    if counter.measure != Measure::Rate {
+        return 0.0;
+    }
+    arms(view, &counter.id)
+        .map(|experiment| consistency::edge(view, &experiment.id) / 2.0)
+        .sum()
+}
+
+fn widened(interval: Interval, share: f64) -> Interval {
+    Interval {
+        low: interval.low / (1.0 + share),
+        mid: interval.mid,
+        high: interval.high * (1.0 + share),
+    }
+}
+
+/// The experiments of one counter-experiment.
+fn arms<'a>(view: &View<'a>, counter: &'a str) -> impl Iterator<Item = &'a Experiment> {
+    view.experiments().filter(move |experiment| {
+        matches!(&experiment.purpose, Purpose::Counter { counter: id, .. } if id == counter)
+    })
 }
 
 fn words(
