@@ -22,6 +22,9 @@ pub const PAIRS_MIN: usize = 5;
 /// How far from 1.0 the estimate of a control may be.
 const CONTROL_MOVES_MAX: f64 = 0.15;
 
+/// Edges excuse no more than this.
+const EDGES_MAX: f64 = 0.10;
+
 /// What came of a prediction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Judged {
@@ -105,12 +108,14 @@ fn judge(view: &View<'_>, counter: &CounterExperiment) -> Judged {
 /// What the edges of rounds add to the uncertainty of a rate: half of the requests in flight, of those answered, in
 /// each arm. Rounds that are short for their target all cut the same, so their spread does not show it.
 fn edges(view: &View<'_>, counter: &CounterExperiment) -> f64 {
-    if counter.measure != Measure::Rate {
+    // A control must not move: to be kind to it would be to prove with less.
+    if counter.measure != Measure::Rate || counter.role == Role::Control {
         return 0.0;
     }
-    arms(view, &counter.id)
+    let all: f64 = arms(view, &counter.id)
         .map(|experiment| consistency::edge(view, &experiment.id) / 2.0)
-        .sum()
+        .sum();
+    all.min(EDGES_MAX)
 }
 
 fn widened(interval: Interval, share: f64) -> Interval {

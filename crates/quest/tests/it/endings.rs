@@ -239,7 +239,7 @@ fn a_step_that_fails_too_often_ends_before_its_time_and_the_ramp_with_it() {
     config.bounds.errors_max = 0.2;
     let mut told = Vec::new();
     let found = investigate(&config, &load::watch::Watch::new(), &mut |what| {
-        told.push(what.to_owned())
+        told.push(what.to_owned());
     })
     .expect("a verdict");
     let failing = found
