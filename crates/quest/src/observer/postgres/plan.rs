@@ -128,7 +128,7 @@ fn explain_open(session: &mut Session, version: &Version, query_id: &str, sql: &
         == 1;
     if has_hypopg {
         for index in candidates(&plan.steps) {
-            plan.trials.push(try_index(session, &ask, &index)?);
+            plan.trials.push(try_index(session, version, sql, &index)?);
         }
     } else {
         plan.untried = Some("hypopg is not installed in this database: CREATE EXTENSION hypopg".to_owned());
@@ -215,7 +215,7 @@ fn is_unique(session: &mut Session, newest: &newest::Newest) -> Result<bool, Sta
     Ok(!rows.is_empty())
 }
 
-fn try_index(session: &mut Session, ask: &str, index: &str) -> Result<Trial, State> {
+fn try_index(session: &mut Session, version: &Version, sql: &str, index: &str) -> Result<Trial, State> {
     let made = session.query(&format!(
         "SELECT {MARK} indexrelid::text, indexname::text FROM hypopg_create_index({})",
         quoted(index)
@@ -225,7 +225,8 @@ fn try_index(session: &mut Session, ask: &str, index: &str) -> Result<Trial, Sta
         .and_then(|row| row.text(1))
         .unwrap_or_default()
         .to_owned();
-    let root = ask_plan(session, ask);
+    // A statement that is prepared keeps its plan, so it is prepared anew now that the index is there.
+    let root = prepare(session, version, sql).and_then(|ask| ask_plan(session, &ask));
     session.query(&format!("SELECT {MARK} hypopg_reset()"))?;
     let root = root?;
     Ok(Trial {
