@@ -4,7 +4,7 @@
 //! Prometheus is taken from the machine, Django and PostGraphile are installed by pip and npm below the target
 //! directory. A tool that is missing is told, and the turn fails: what was not investigated was not passed.
 
-mod service;
+mod stranger;
 
 use std::{
     fmt::Write as _,
@@ -16,7 +16,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-use self::service::{SERVICES, Service, Started};
+use self::stranger::{STRANGERS, Started, Stranger};
 use crate::workspace::{cargo, output, root, run as run_command, say, target};
 
 /// How to run it.
@@ -37,7 +37,7 @@ pub(crate) struct Options {
 
 /// What was said of one.
 struct Said {
-    service: &'static Service,
+    stranger: &'static Stranger,
     verdict: Value,
     rate: f64,
     not_seen: Vec<String>,
@@ -46,8 +46,8 @@ struct Said {
 /// Asks about all of them, whatever happens to one.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     for name in &options.names {
-        if SERVICES.iter().all(|service| service.name != name) {
-            let known: Vec<&str> = SERVICES.iter().map(|service| service.name).collect();
+        if STRANGERS.iter().all(|stranger| stranger.name != name) {
+            let known: Vec<&str> = STRANGERS.iter().map(|stranger| stranger.name).collect();
             bail!("`{name}` is none of {}", known.join(", "));
         }
     }
@@ -58,22 +58,22 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let work = target().join("strangers");
     let mut said = Vec::new();
     let mut failed = Vec::new();
-    for service in SERVICES {
-        if !options.names.is_empty() && options.names.iter().all(|name| name != service.name) {
+    for stranger in STRANGERS {
+        if !options.names.is_empty() && options.names.iter().all(|name| name != stranger.name) {
             continue;
         }
-        say(format_args!("\n── {}", service.name));
-        match ask(service, &binary, &options.budget, &work.join(service.name)) {
+        say(format_args!("\n── {}", stranger.name));
+        match ask(stranger, &binary, &options.budget, &work.join(stranger.name)) {
             Ok(found) => {
                 say(format_args!("{}", text(&found.verdict, "sentence")));
                 if found.verdict["grade"] == "proven" {
-                    say(format_args!("PROVEN: look whether it is true: {}", service.name));
+                    say(format_args!("PROVEN: look whether it is true: {}", stranger.name));
                 }
                 said.push(found);
             }
             Err(error) => {
-                say(format_args!("── {}: NOT INVESTIGATED: {error:#}", service.name));
-                failed.push(service.name);
+                say(format_args!("── {}: NOT INVESTIGATED: {error:#}", stranger.name));
+                failed.push(stranger.name);
             }
         }
     }
@@ -98,9 +98,9 @@ fn build() -> anyhow::Result<PathBuf> {
     Ok(target().join("release/sidequest"))
 }
 
-fn ask(service: &'static Service, binary: &Path, budget: &str, directory: &Path) -> anyhow::Result<Said> {
+fn ask(stranger: &'static Stranger, binary: &Path, budget: &str, directory: &Path) -> anyhow::Result<Said> {
     fs::create_dir_all(directory).with_context(|| format!("make {}", directory.display()))?;
-    let started: Started = (service.start)(directory)?;
+    let started: Started = (stranger.start)(directory)?;
     let out = directory.join("quest");
     let _ = fs::remove_dir_all(&out);
     let mut command = Command::new(binary);
@@ -132,7 +132,7 @@ fn ask(service: &'static Service, binary: &Path, budget: &str, directory: &Path)
         .filter_map(|unseen| unseen["bottleneck"].as_str().map(str::to_owned))
         .collect();
     Ok(Said {
-        service,
+        stranger,
         verdict,
         rate,
         not_seen,
@@ -153,7 +153,7 @@ fn table(said: &[Said], budget: &str) -> String {
         let _ = writeln!(
             table,
             "| {} | {:.0} | {} | {} | {} |",
-            found.service.what,
+            found.stranger.what,
             found.rate,
             text(&found.verdict, "sentence").replace('|', "/"),
             text(&found.verdict, "grade").replace('_', " "),

@@ -22,7 +22,7 @@ const STOP_MAX: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(50);
 
 /// Who it is.
-pub(super) struct Service {
+pub(super) struct Stranger {
     pub(super) name: &'static str,
     pub(super) what: &'static str,
     pub(super) start: fn(&Path) -> anyhow::Result<Started>,
@@ -37,18 +37,18 @@ pub(super) struct Started {
 }
 
 /// All of them.
-pub(super) const SERVICES: &[Service] = &[
-    Service {
+pub(super) const STRANGERS: &[Stranger] = &[
+    Stranger {
         name: "prometheus",
         what: "Prometheus, `/api/v1/query`, with its own metrics",
         start: prometheus,
     },
-    Service {
+    Stranger {
         name: "django",
         what: "Django, its own admin's login page, by its own server, without metrics",
         start: django,
     },
-    Service {
+    Stranger {
         name: "postgraphile",
         what: "PostGraphile, a GraphQL query of 20 rows, with its PostgreSQL",
         start: postgraphile,
