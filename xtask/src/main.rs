@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod docs;
 mod plants;
+mod strangers;
 mod workspace;
 
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ enum Task {
     Docs,
     /// Plant bottlenecks, let quests find them, and score what they say.
     Plants(plants::Options),
+    /// Let quests investigate real services that nobody here wrote.
+    Strangers(strangers::Options),
     /// Measure.
     Bench {
         #[command(subcommand)]
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Task::Ci(options) => ci::run(&options),
         Task::Docs => docs::run(),
         Task::Plants(options) => plants::run(&options),
+        Task::Strangers(options) => strangers::run(&options),
         Task::Bench { scenario } => match scenario {
             Scenario::Burst(options) => bench::run(&options),
             Scenario::Load(line) => bench::load::run(&line),

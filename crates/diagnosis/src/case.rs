@@ -15,7 +15,8 @@
 //! ```
 //!
 //! A value is a number or several with `|` between, one a round; a single number stands for five equal rounds of
-//! ten seconds. `load` is a step of growing users, `story NAME` another experiment. A subject stands in brackets:
+//! ten seconds. `load` is a step of growing users, `story NAME` another experiment, `setting NAME VALUE` what the
+//! investigation was told. A subject stands in brackets:
 //! `pg.active_wait[Lock/transactionid]=14`. `counter` takes its prediction from what is proposed for the lines
 //! above it. A word that repeats settings (`connections=`, `streams=`, `window=`, `http/2`) may be left out when it
 //! is that of the line before. `note SIGNAL[SUBJECT] TEXT` puts words to an observation that stands above.
@@ -58,6 +59,8 @@ pub enum Expect {
     Share(f64, f64),
     /// The tightest limit that is not reached yet.
     Next(Bottleneck),
+    /// What a resource can carry, within bounds.
+    Limit(Bottleneck, f64, f64),
     /// Among the findings, at any place.
     Finding(Bottleneck),
     /// Ruled out by a signal.
@@ -171,6 +174,17 @@ fn fault(verdict: &Verdict, expect: &Expect, evidence: &Evidence) -> Option<Stri
             (next != Some(*bottleneck))
                 .then(|| format!("expected next {}, got {}", bottleneck.id(), id(next)))
         }
+        Expect::Limit(bottleneck, low, high) => {
+            let limits = &verdict.limits;
+            let limit = limits.iter().find(|limit| limit.bottleneck == *bottleneck);
+            let rate = limit.map_or(0.0, |limit| limit.rate.mid);
+            (rate < *low || rate > *high).then(|| {
+                format!(
+                    "expected a limit {} of {low}..{high}, got {rate:.1}",
+                    bottleneck.id()
+                )
+            })
+        }
         Expect::Finding(bottleneck) => {
             let is_there = verdict
                 .findings
@@ -245,6 +259,12 @@ impl Reader {
                 self.experiment(name, Purpose::Story(name.to_owned()), rest)
             }
             "fact" => self.values("", rest),
+            "setting" => {
+                let (name, value) = rest.split_once(' ').ok_or("a setting has a name and a value")?;
+                let settings = &mut self.evidence.head.settings;
+                settings.insert(name.to_owned(), value.to_owned());
+                Ok(())
+            }
             "counter" => self.counter(rest),
             "denied" | "absent" => self.state(verb, rest),
             "note" => self.note(rest),
@@ -254,7 +274,7 @@ impl Reader {
                 Ok(())
             }
             _ => Err(format!(
-                "`{verb}` is none of load, story, fact, counter, denied, absent, note, expect"
+                "`{verb}` is none of load, story, fact, setting, counter, denied, absent, note, expect"
             )),
         }
     }
@@ -309,6 +329,7 @@ impl Reader {
                 match name {
                     "connections" => self.load.connections = Some(number()?),
                     "streams" => self.load.streams = Some(number()?),
+                    "requests" => self.load.requests = Some(u64::from(number()?)),
                     "window" => self.load.window_bytes = Some(u64::from(number()?)),
                     _ => return Ok(false),
                 }
@@ -425,14 +446,29 @@ fn signal(name: &str) -> Result<(Signal, &str), String> {
     Ok((signal, subject))
 }
 
+fn range(text: &str) -> Result<(f64, f64), String> {
+    let (low, high) = text
+        .split_once("..")
+        .ok_or_else(|| format!("`{text}` is not LOW..HIGH"))?;
+    let number = |text: &str| text.parse::<f64>().map_err(|_| format!("`{text}` is no number"));
+    Ok((number(low)?, number(high)?))
+}
+
 fn expect(words: &str) -> Result<Expect, String> {
     let (first, rest) = words.split_once(' ').unwrap_or((words, ""));
     let one = || Bottleneck::of(rest).ok_or_else(|| format!("`{rest}` is no bottleneck"));
     Ok(match first {
         "share" => {
-            let (low, high) = rest.split_once("..").ok_or("a share is LOW..HIGH")?;
-            let number = |text: &str| text.parse::<f64>().map_err(|_| format!("`{text}` is no number"));
-            Expect::Share(number(low)?, number(high)?)
+            let (low, high) = range(rest)?;
+            Expect::Share(low, high)
+        }
+        "limit" => {
+            let (id, rest) = rest
+                .split_once(' ')
+                .ok_or("a limit has a bottleneck and LOW..HIGH")?;
+            let bottleneck = Bottleneck::of(id).ok_or_else(|| format!("`{id}` is no bottleneck"))?;
+            let (low, high) = range(rest)?;
+            Expect::Limit(bottleneck, low, high)
         }
         "next" => Expect::Next(one()?),
         "finding" => Expect::Finding(one()?),

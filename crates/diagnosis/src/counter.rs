@@ -112,6 +112,13 @@ pub enum Factor {
         /// After.
         to: u32,
     },
+    /// Requests of a burst.
+    AtOnce {
+        /// Before.
+        from: u32,
+        /// After.
+        to: u32,
+    },
     /// Connections are kept instead of made for each request.
     KeepAlive,
     /// Every request asks for another object.

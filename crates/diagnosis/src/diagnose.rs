@@ -238,11 +238,13 @@ fn grade(
         || about
             .iter()
             .any(|judged| judged.role == Role::Direct && judged.outcome == Outcome::Refuted);
+    let is_circumstance = matches!(&assessed.direct, Answer::Yes(said) if said.is_circumstance)
+        && !is_confirmed(about, Role::Direct);
     let is_control_moved = about
         .iter()
         .any(|judged| judged.role == Role::Control && judged.outcome == Outcome::Refuted);
     let share = claim.share.mid;
-    let is_strong = share >= STRONG_SHARE && !is_unseen && !is_refuted;
+    let is_strong = share >= STRONG_SHARE && !is_unseen && !is_refuted && !is_circumstance;
     let is_proven = is_strong
         && is_confirmed(about, Role::Direct)
         && is_confirmed(about, Role::Control)
@@ -261,7 +263,7 @@ fn grade(
     let is_by_instruments = assessed.rule.rank > Rank::Cliff && claim.basis != Basis::Errors;
     let failed: Vec<&str> = checks
         .iter()
-        .filter(|check| !check.is_passed)
+        .filter(|check| !check.is_passed && consistency::concerns(&check.name, assessed.rule.bottleneck))
         .map(|check| check.name.as_str())
         .collect();
     if is_by_instruments && !failed.is_empty() && grade > Grade::Suspected {

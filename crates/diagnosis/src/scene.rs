@@ -51,6 +51,8 @@ pub(crate) enum Answer {
 pub(crate) struct Said {
     pub(crate) words: String,
     pub(crate) cites: Vec<Citation>,
+    /// Whether it is what is left after all else was looked at, and not a counter of the thing itself.
+    pub(crate) is_circumstance: bool,
 }
 
 /// What would have to be read.
@@ -146,6 +148,28 @@ impl<'a> Scene<'a> {
             ),
             cites,
         })
+    }
+
+    /// What of the growth is the database's, where anybody tells.
+    pub(crate) fn database_share(&self) -> Option<f64> {
+        let attribution = self.attribution.as_ref().filter(|_| self.is_troubled)?;
+        let is_of_it = |part: Part| {
+            matches!(
+                part,
+                Part::Database | Part::DatabaseByServer | Part::DatabaseGap | Part::PoolWait
+            )
+        };
+        if !attribution.rows.iter().any(|row| is_of_it(row.part)) {
+            return None;
+        }
+        let growth = attribution.high_ms - attribution.low_ms;
+        let ours: f64 = attribution
+            .rows
+            .iter()
+            .filter(|row| is_of_it(row.part))
+            .map(|row| row.growth_ms)
+            .sum();
+        (growth > 0.0).then(|| ours.max(0.0) / growth)
     }
 
     /// A part of latency itself: a cost at any load. Only where latency did not grow, for a limit comes first.
@@ -261,6 +285,18 @@ pub(crate) fn said(words: String, seen: impl IntoIterator<Item = Seen>) -> Said 
     Said {
         words,
         cites: seen.into_iter().map(|seen| seen.cite).collect(),
+        is_circumstance: false,
+    }
+}
+
+/// Yes by circumstance, if it is so: reason to suspect, and no more.
+pub(crate) fn circumstance(is_so: bool, words: String, seen: impl IntoIterator<Item = Seen>) -> Answer {
+    match answer(is_so, words, seen) {
+        Answer::Yes(said) => Answer::Yes(Said {
+            is_circumstance: true,
+            ..said
+        }),
+        no => no,
     }
 }
 

@@ -68,6 +68,8 @@ pub struct Bounds {
     pub errors_max: f64,
     /// Requests of one burst.
     pub burst: u32,
+    /// Whether the user has said how many: then it is what a page asks for, and its wait is a fault.
+    pub is_burst_said: bool,
     /// Whether anything but GET and HEAD may be sent.
     pub allow_writes: bool,
 }

@@ -210,6 +210,12 @@ fn pair(quest: &Quest<'_>, counter: &CounterExperiment) -> Option<Pair> {
             after.window = u32::try_from(*to).ok();
         }
         Factor::RequestsPerConnection { to } => after.drive = Drive::Burst(u64::from(*to)),
+        Factor::AtOnce { to, .. } => {
+            if !matches!(base.drive, Drive::Burst(_)) {
+                return None;
+            }
+            after.drive = Drive::Burst(u64::from(*to));
+        }
         Factor::Rate { from, to } => {
             if *to > quest.config.bounds.rate_max {
                 return None;
@@ -260,7 +266,7 @@ fn pair(quest: &Quest<'_>, counter: &CounterExperiment) -> Option<Pair> {
     };
     let is_slow = match base.drive {
         // A burst is as large as a second may be.
-        Drive::Burst(_) => true,
+        Drive::Burst(_) => is_in_time(quest, &counter.base),
         Drive::Closed(_) | Drive::Rate(..) => {
             quest.best_rate() * times <= quest.config.bounds.rate_max * 1.05
         }
@@ -272,6 +278,18 @@ fn pair(quest: &Quest<'_>, counter: &CounterExperiment) -> Option<Pair> {
         scenario_after,
         change,
     })
+}
+
+/// Whether all rounds of a burst fit into what is left: it is never cut short, and with one factor changed it takes
+/// about as long as before.
+fn is_in_time(quest: &Quest<'_>, base: &str) -> bool {
+    let rounds = quest.recording.evidence.rounds.iter();
+    let longest = rounds
+        .filter(|round| round.experiment == base)
+        .map(|round| round.duration_ms)
+        .fold(0.0, f64::max);
+    let pairs = u32::try_from(PAIRS_MIN).unwrap_or(u32::MAX);
+    Duration::from_secs_f64(longest / 1e3) * pairs * 2 <= quest.left()
 }
 
 /// The user's commands that change just this.

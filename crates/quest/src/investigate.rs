@@ -233,6 +233,9 @@ fn head(config: &Config, sources: &Sources) -> Head {
     settings.insert("rate_max".to_owned(), bounds.rate_max.to_string());
     settings.insert("concurrency_max".to_owned(), bounds.concurrency_max.to_string());
     settings.insert("burst".to_owned(), bounds.burst.to_string());
+    if bounds.is_burst_said {
+        settings.insert("at_once".to_owned(), bounds.burst.to_string());
+    }
     if let Some(connections) = config.connections {
         settings.insert("connections".to_owned(), connections.to_string());
     }

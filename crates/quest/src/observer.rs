@@ -333,6 +333,21 @@ impl Watch<'_> {
     }
 }
 
+/// Times between readings: the interval in the mean, and never the same twice. Work that comes back in the same rhythm
+/// as the readings would always, or never, be seen.
+struct Spacing {
+    interval: Duration,
+    at: f64,
+}
+
+impl Spacing {
+    fn next(&mut self) -> Duration {
+        // Steps of the golden ratio fill the range evenly, however few there are.
+        self.at = (self.at + 0.618_033_988_75).fract();
+        self.interval.mul_f64(0.5 + self.at)
+    }
+}
+
 fn watch(observer: &mut dyn Observer, questions: &Receiver<Question>, interval: Duration, epoch: Instant) {
     let mut watch = Watch {
         observer,
@@ -342,6 +357,7 @@ fn watch(observer: &mut dyn Observer, questions: &Receiver<Question>, interval: 
     };
     // When the next reading is due; none between windows.
     let mut next = None;
+    let mut spacing = Spacing { interval, at: 0.0 };
     loop {
         let question = match next {
             Some(due) => questions.recv_timeout(Instant::saturating_duration_since(&due, Instant::now())),
@@ -350,14 +366,14 @@ fn watch(observer: &mut dyn Observer, questions: &Receiver<Question>, interval: 
         match question {
             Err(RecvTimeoutError::Timeout) => {
                 watch.read(Depth::Light);
-                next = next.map(|due| (due + interval).max(Instant::now()));
+                next = next.map(|due| (due + spacing.next()).max(Instant::now()));
             }
             Err(RecvTimeoutError::Disconnected) => return,
             Ok(Question::Begin(answer)) => {
                 watch.readings.clear();
                 watch.failures = 0;
                 let state = watch.read(Depth::Full);
-                next = Some(Instant::now() + interval);
+                next = Some(Instant::now() + spacing.next());
                 let _ = answer.send(state);
             }
             Ok(Question::End(answer)) => {

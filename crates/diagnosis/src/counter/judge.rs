@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     bottleneck::Bottleneck,
+    consistency,
     counter::{CounterExperiment, Measure, Role},
-    experiment::{Arm, Purpose},
+    experiment::{Arm, Experiment, Purpose},
     interval::{Interval, bootstrap_pairs},
     signal::Signal,
     view::View,
@@ -20,6 +21,9 @@ pub const PAIRS_MIN: usize = 5;
 
 /// How far from 1.0 the estimate of a control may be.
 const CONTROL_MOVES_MAX: f64 = 0.15;
+
+/// Edges excuse no more than this.
+const EDGES_MAX: f64 = 0.10;
 
 /// What came of a prediction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -69,7 +73,7 @@ pub(crate) fn judge_all(view: &View<'_>) -> Vec<Judged> {
 fn judge(view: &View<'_>, counter: &CounterExperiment) -> Judged {
     let seed = view.evidence.head.seed;
     let pairs = pairs(view, &counter.id, &counter.measure);
-    let measured = ratio(&pairs, seed);
+    let measured = ratio(&pairs, seed).map(|found| widened(found, edges(view, counter)));
     let negative = counter
         .negative
         .as_ref()
@@ -99,6 +103,34 @@ fn judge(view: &View<'_>, counter: &CounterExperiment) -> Judged {
         outcome,
         words: words(counter, measured, pairs.len(), outcome, is_negative_kept),
     }
+}
+
+/// What the edges of rounds add to the uncertainty of a rate: half of the requests in flight, of those answered, in
+/// each arm. Rounds that are short for their target all cut the same, so their spread does not show it.
+fn edges(view: &View<'_>, counter: &CounterExperiment) -> f64 {
+    // A control must not move: to be kind to it would be to prove with less.
+    if counter.measure != Measure::Rate || counter.role == Role::Control {
+        return 0.0;
+    }
+    let all: f64 = arms(view, &counter.id)
+        .map(|experiment| consistency::edge(view, &experiment.id) / 2.0)
+        .sum();
+    all.min(EDGES_MAX)
+}
+
+fn widened(interval: Interval, share: f64) -> Interval {
+    Interval {
+        low: interval.low / (1.0 + share),
+        mid: interval.mid,
+        high: interval.high * (1.0 + share),
+    }
+}
+
+/// The experiments of one counter-experiment.
+fn arms<'a>(view: &View<'a>, counter: &'a str) -> impl Iterator<Item = &'a Experiment> {
+    view.experiments().filter(move |experiment| {
+        matches!(&experiment.purpose, Purpose::Counter { counter: id, .. } if id == counter)
+    })
 }
 
 fn words(

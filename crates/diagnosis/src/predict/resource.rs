@@ -1,6 +1,9 @@
 //! The resources that can run out: how busy each was at each step, and how much of it there is.
 
-use crate::{bottleneck::Bottleneck, predict::LimitBasis, signal::Signal, view::View};
+use crate::{
+    attribution::part::side_ms, bottleneck::Bottleneck, interval::mean, predict::LimitBasis, signal::Signal,
+    view::View,
+};
 
 /// Something that can run out.
 pub(crate) struct Resource {
@@ -27,6 +30,7 @@ pub(crate) fn all(view: &View<'_>) -> Vec<Resource> {
     resources.extend(slots(view));
     resources.extend(processors(view));
     resources.extend(pipes(view));
+    resources.extend(at_their_limit(view));
     resources
 }
 
@@ -150,6 +154,125 @@ fn with_hold(view: &View<'_>, pool: Resource) -> Resource {
         Some(view.rate(step)? * hold / 1000.0)
     });
     Resource { points, ..pool }
+}
+
+/// Of the active backends, at least so many wait for a lock that limits.
+const LOCKED_MIN: f64 = 0.4;
+/// Calls that take so many times as long as for one user wait for a slot of the other service.
+const WAITING_MIN: f64 = 1.3;
+/// A step of which more requests were rejected shows the rate that is accepted.
+const REJECTED_MIN: f64 = 0.01;
+
+/// What nobody tells the size of is known once it is reached: by how long one holds it, or by what came through.
+fn at_their_limit(view: &View<'_>) -> Vec<Resource> {
+    let Some((low, high)) = view.low().zip(view.high()) else {
+        return Vec::new();
+    };
+    let found = [
+        locked(
+            view,
+            (low, high),
+            Bottleneck::D5,
+            "the row that transactions change one after another",
+            &["Lock/transactionid", "Lock/tuple"],
+        ),
+        locked(
+            view,
+            (low, high),
+            Bottleneck::D6,
+            "the table that transactions lock one after another",
+            &["Lock/relation"],
+        ),
+        slots_by_rate(view, low, high),
+        accepted(view),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+/// One at a time, each for as long as a transaction of one user takes.
+fn locked(
+    view: &View<'_>,
+    (low, high): (&str, &str),
+    bottleneck: Bottleneck,
+    name: &str,
+    waits: &[&str],
+) -> Option<Resource> {
+    let all = view.subjects(high, Signal::PgActiveWait);
+    let sum: f64 = all.iter().map(|(_, seen)| seen.value).sum();
+    let ours: f64 = all
+        .iter()
+        .filter(|(wait, _)| waits.contains(wait))
+        .map(|(_, seen)| seen.value)
+        .sum();
+    if sum <= 0.0 || ours < LOCKED_MIN * sum {
+        return None;
+    }
+    let hold = view
+        .value(low, Signal::AppPoolHoldMs, "")
+        .or_else(|| view.value(low, Signal::AppDbMs, ""))
+        .or_else(|| side_ms(view, low))?;
+    let rate = view.rate(low)?;
+    Some(Resource {
+        name: name.to_owned(),
+        bottleneck,
+        points: vec![(rate, rate * hold / 1000.0)],
+        available: 1.0,
+        usable_share: ALL_OF_IT,
+        basis: LimitBasis::Measured,
+    })
+}
+
+/// The slots of another service that does not tell them: as many as calls of one user's length fit into what came
+/// through when calls had to wait.
+fn slots_by_rate(view: &View<'_>, low: &str, high: &str) -> Option<Resource> {
+    if view.fact(Signal::AppDownstreamMax, "").is_some() {
+        return None;
+    }
+    let alone = view.value(low, Signal::AppDownstreamMs, "")?;
+    if alone <= 0.0 || view.value(high, Signal::AppDownstreamMs, "")? < WAITING_MIN * alone {
+        return None;
+    }
+    let most = view
+        .ramp
+        .iter()
+        .filter_map(|step| view.rate(step))
+        .fold(0.0, f64::max);
+    let slots = most * alone / 1000.0;
+    let rate = view.rate(low)?;
+    Some(Resource {
+        name: format!("the downstream service, which takes about {slots:.0} calls at once"),
+        bottleneck: Bottleneck::S7,
+        points: vec![(rate, rate * alone / 1000.0)],
+        available: slots,
+        usable_share: ALL_OF_IT,
+        basis: LimitBasis::Measured,
+    })
+}
+
+/// The rate of good answers in steps of which some were rejected.
+fn accepted(view: &View<'_>) -> Option<Resource> {
+    let rates: Vec<f64> = view
+        .ramp
+        .iter()
+        .filter(|step| {
+            let rejected: f64 = ["429", "503"]
+                .iter()
+                .filter_map(|status| view.value(step, Signal::ClientStatus, status))
+                .sum();
+            let all = view.value(step, Signal::ClientRequests, "").unwrap_or(0.0);
+            rejected > REJECTED_MIN * all
+        })
+        .filter_map(|step| view.rate(step))
+        .collect();
+    let rate = mean(&rates)?;
+    Some(Resource {
+        name: "the rate that is accepted".to_owned(),
+        bottleneck: Bottleneck::P8,
+        points: vec![(rate, rate)],
+        available: rate,
+        usable_share: ALL_OF_IT,
+        basis: LimitBasis::Measured,
+    })
 }
 
 fn processors(view: &View<'_>) -> Vec<Resource> {

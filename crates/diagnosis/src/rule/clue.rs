@@ -16,7 +16,9 @@ const SLOW_MS: f64 = 25.0;
 /// And is part of at least this many of the requests.
 const OF_REQUESTS: f64 = 0.5;
 /// And is so many times as slow as the next one.
-const OVER_NEXT: f64 = 10.0;
+const OVER_NEXT: f64 = 3.0;
+/// And is at least this share of latency: what has less is not what a request is slow by.
+const OF_LATENCY: f64 = 0.5;
 
 /// Whether one of these was counted, in any experiment.
 pub(super) fn counted(scene: &Scene<'_>, counts: &[(Signal, &str)], words: &str, source: Source) -> Answer {
@@ -108,7 +110,9 @@ pub(super) fn statements_claim(scene: &Scene<'_>, queries: &[&str]) -> Option<Cl
             let is_cost = statement.calls_each >= OF_REQUESTS
                 && statement.mean_ms >= SLOW_MS
                 && statement.mean_ms >= OVER_NEXT * next;
-            scene.standing(by_database).filter(|_| is_cost)?
+            scene
+                .standing(by_database)
+                .filter(|claim| is_cost && claim.share.mid * share_of_all >= OF_LATENCY)?
         }
     };
     claim.share = Interval {

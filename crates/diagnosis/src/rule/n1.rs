@@ -40,7 +40,13 @@ fn claim(scene: &Scene<'_>) -> Option<Claim> {
     ];
     let spent: f64 = trips
         .iter()
-        .map(|(part, most)| attribution.ms(*part).1.clamp(0.0, most * rtt.value * 1.1))
+        .map(|(part, most)| {
+            attribution
+                .ms(*part)
+                .1
+                .max(0.0)
+                .min(most * rtt.value.max(0.0) * 1.1)
+        })
         .sum();
     let share = (spent / attribution.high_ms).clamp(0.0, 1.0);
     Some(Claim {

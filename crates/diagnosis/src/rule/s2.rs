@@ -5,7 +5,7 @@ use crate::{
     bottleneck::Bottleneck,
     counter::{Class, CounterExperiment, Factor, Measure},
     rule::{Direct, Rank, Rule, between, doubled, more_connections, more_users},
-    scene::{Answer, Claim, Scene, answer, unseen},
+    scene::{Answer, Claim, Scene, answer, circumstance, unseen},
     signal::Signal,
     source::Source,
 };
@@ -13,7 +13,7 @@ use crate::{
 pub(super) const RULE: Rule = Rule {
     bottleneck: Bottleneck::S2,
     rank: Rank::Ordinary,
-    proof: "One thread near 100 % while the process uses less than 1.3 cores; or little CPU, and waiting for a lock is most of the growth (97 to 99 % were measured).",
+    proof: "One thread near 100 % while the process uses less than 1.3 cores; or little CPU, and waiting for a lock is most of the growth (97 to 99 % were measured). Suspected only: growth inside the handlers of an idle server whose database is flat.",
     confused: "S1 and D1: more cores or more database connections change nothing here.",
     experiment: "A second instance: throughput doubles. More cores: nothing. Where all users share one connection, a second one: throughput rises by what another core can do.",
     advice: "Split the lock or the work of the thread, or run more instances. Where one connection carries all requests, let the client open more.",
@@ -28,10 +28,12 @@ pub(super) const RULE: Rule = Rule {
 
 fn claim(scene: &Scene<'_>) -> Option<Claim> {
     let is_connection = matches!(one_connection(scene), Answer::Yes(_));
+    let is_idle = matches!(waits_inside(scene), Answer::Yes(_));
     let is_hot = is_connection || matches!(hot_thread(scene), Answer::Yes(_));
     scene.growth(|part, subject| match part {
         Part::Lock => true,
         Part::WaitingForCpu => is_hot && subject == "server",
+        Part::Rest | Part::AppQueue if is_idle => true,
         Part::Rest | Part::Between | Part::AppQueue | Part::Server | Part::Serialise | Part::DatabaseGap => {
             is_hot
         }
@@ -120,9 +122,59 @@ fn direct(scene: &Scene<'_>) -> Answer {
                 ),
                 [seen],
             ),
+            (Answer::No(hot), None) => match waits_inside(scene) {
+                Answer::Yes(said) => Answer::Yes(said),
+                Answer::No(_) | Answer::Unseen(_) => Answer::No(hot),
+            },
             (hot, _) => hot,
         },
     }
+}
+
+/// A server that uses less of a core does not compute.
+const IDLE_MAX: f64 = 0.5;
+/// So much of the growth within its handlers is not the noise of other parts.
+const INSIDE_MIN: f64 = 0.5;
+
+/// Nothing tells of locks, and requests take longer inside the handlers of a server that has nothing to do, while the
+/// database and other services take as long as before: they wait for each other.
+fn waits_inside(scene: &Scene<'_>) -> Answer {
+    let (Some((busy, seen)), Some(busiest)) = (
+        scene.cores_busy("server"),
+        scene.at_high(Signal::ProcessBusiestShare, "server"),
+    ) else {
+        return unseen(Source::Process, "server");
+    };
+    let (Some(handler), Some(database)) = (scene.at_high(Signal::AppHandlerMs, ""), scene.database_share())
+    else {
+        return unseen(Source::Metrics, "");
+    };
+    let share = |is_wanted: fn(Part) -> bool| {
+        scene
+            .attribution
+            .as_ref()
+            .filter(|_| scene.is_troubled)
+            .map_or(0.0, |found| found.share(|part, _| is_wanted(part)))
+    };
+    let inside = share(|part| matches!(part, Part::Rest | Part::AppQueue));
+    let downstream = share(|part| part == Part::Downstream);
+    let is_so = busy < IDLE_MAX
+        && busiest.value < IDLE_MAX
+        && inside >= INSIDE_MIN
+        && database < super::s6::DATABASE_FLAT
+        && downstream < super::s6::DATABASE_FLAT
+        && !matches!(throttled(scene), Answer::Yes(_));
+    circumstance(
+        is_so,
+        format!(
+            "requests wait inside the server, for a lock or a pool in the process: {:.0} % of the growth is in its handlers, \
+             which use {busy:.2} cores, and {:.0} % in the database; a timer of the lock or pool, a dump of the stacks, or \
+             one of its outbound calls would tell",
+            inside * 100.0,
+            database * 100.0
+        ),
+        [handler, seen],
+    )
 }
 
 fn waits_in_futex(scene: &Scene<'_>) -> Answer {

@@ -5,7 +5,7 @@ use crate::{
     bottleneck::Bottleneck,
     counter::{Class, CounterExperiment, Factor, Measure},
     rule::{Direct, Rank, Rule, between, more_connections},
-    scene::{Answer, Claim, Scene, answer, unseen},
+    scene::{Answer, Claim, Scene, answer, circumstance, unseen},
     signal::Signal,
     source::Source,
 };
@@ -13,7 +13,7 @@ use crate::{
 pub(super) const RULE: Rule = Rule {
     bottleneck: Bottleneck::S6,
     rank: Rank::Ordinary,
-    proof: "Writing the answer is most of the time, by its own timer, by CPU samples, or by regression of CPU on bytes; transfer is small.",
+    proof: "Writing the answer is most of the time, by its own timer, by CPU samples, or by regression of CPU on bytes; transfer is small. Suspected only: a hot thread beside answers of 100 kB and more, and a database that is flat.",
     confused: "Bandwidth: there the CPU is idle.",
     experiment: "Half the bytes: CPU and latency fall in proportion.",
     advice: "Let clients choose fields and pages, stream the answer, keep parts of it ready as bytes, or compress less.",
@@ -38,8 +38,12 @@ fn claim(scene: &Scene<'_>) -> Option<Claim> {
 
 const LARGE_BYTES: f64 = 50_000.0;
 const SHARE_MIN: f64 = 0.4;
+/// Answers as large as this are suspected where a thread is hot and nothing tells what it does.
+const SUSPICIOUS_BYTES: f64 = 100_000.0;
+/// A database that is less of the growth is flat.
+pub(super) const DATABASE_FLAT: f64 = 0.25;
 
-/// By CPU samples, else by regression over endpoints.
+/// By CPU samples, else by regression over endpoints, else by circumstance.
 fn hot(scene: &Scene<'_>) -> Answer {
     match scene.at_high(Signal::ProcessSerialiseShare, "server") {
         Some(seen) => answer(
@@ -50,24 +54,66 @@ fn hot(scene: &Scene<'_>) -> Answer {
             ),
             [seen],
         ),
-        None => match (
-            scene.view.fact(Signal::AppByteMs, ""),
-            scene.at_high(Signal::AppResponseBytes, ""),
-            scene.each(Signal::ProcessCpuMs, "server"),
-        ) {
-            (Some(by_byte), Some(bytes), Some((cpu_ms, _))) => {
-                let written = by_byte.value * bytes.value / 1_048_576.0;
-                answer(
-                    written >= SHARE_MIN * cpu_ms,
-                    format!(
-                        "by regression {written:.1} of {cpu_ms:.1} ms of CPU a request follow the bytes of its answer"
-                    ),
-                    [by_byte, bytes],
-                )
-            }
-            _ => unseen(Source::Process, "server"),
+        None => match by_regression(scene) {
+            Answer::Unseen(_) => by_circumstance(scene),
+            told => told,
         },
     }
+}
+
+/// How much of the CPU follows the bytes of answers, over endpoints.
+fn by_regression(scene: &Scene<'_>) -> Answer {
+    match (
+        scene.view.fact(Signal::AppByteMs, ""),
+        scene.at_high(Signal::AppResponseBytes, ""),
+        scene.each(Signal::ProcessCpuMs, "server"),
+    ) {
+        (Some(by_byte), Some(bytes), Some((cpu_ms, _))) => {
+            let written = by_byte.value * bytes.value / 1_048_576.0;
+            answer(
+                written >= SHARE_MIN * cpu_ms,
+                format!(
+                    "by regression {written:.1} of {cpu_ms:.1} ms of CPU a request follow the bytes of its answer"
+                ),
+                [by_byte, bytes],
+            )
+        }
+        _ => unseen(Source::Process, "server"),
+    }
+}
+
+/// Nobody has looked into the process: a thread without a free moment that sends large answers, while the database
+/// takes no longer than before, is reason to suspect what makes them.
+fn by_circumstance(scene: &Scene<'_>) -> Answer {
+    // A timer of the server's own says more.
+    if scene.at_high(Signal::AppSerialiseMs, "").is_some() {
+        return unseen(Source::Process, "server");
+    }
+    let is_connection = matches!(super::s2::one_connection(scene), Answer::Yes(_));
+    let Answer::Yes(hot) = super::s2::hot_thread(scene) else {
+        return unseen(Source::Process, "server");
+    };
+    let Some(bytes) = bytes(scene).filter(|_| !is_connection) else {
+        return unseen(Source::Process, "server");
+    };
+    let Some(database) = scene.database_share() else {
+        return unseen(Source::Process, "server");
+    };
+    let is_so = bytes.value >= SUSPICIOUS_BYTES && database < DATABASE_FLAT;
+    if !is_so {
+        return unseen(Source::Process, "server");
+    }
+    circumstance(
+        true,
+        format!(
+            "{}, each answer has {:.0} kB, and the database is {:.0} % of the growth; a profile of the server would tell \
+             whether it writes and compresses them, or does something else",
+            hot.words,
+            bytes.value / 1000.0,
+            database * 100.0
+        ),
+        [bytes],
+    )
 }
 
 fn direct(scene: &Scene<'_>) -> Answer {

@@ -53,6 +53,17 @@ fn record(quest: &mut Quest<'_>, plan: &plan::Plan, sql: &str) -> Result<(), Err
     if let Some(root) = plan.steps.first() {
         quest.fact(Signal::PlanRowsReturned, id, root.rows, "")?;
     }
+    // Without running it, what a filter removes is what the planner expects it to.
+    let removed = plan
+        .steps
+        .iter()
+        .filter_map(|step| Some((step.read? - step.rows).max(0.0)))
+        .fold(None, |most: Option<f64>, rows| {
+            Some(most.map_or(rows, |most| most.max(rows)))
+        });
+    if let Some(removed) = removed {
+        quest.fact(Signal::PlanRowsRemoved, id, removed, "")?;
+    }
     let scan = plan
         .steps
         .iter()

@@ -14,7 +14,7 @@ use diagnosis::{
     source::{Source, State},
 };
 use load::config::Protocol;
-use quest::{error::Error, observer::postgres::Location, recording};
+use quest::{error::Error, investigate::investigate, observer::postgres::Location, recording};
 
 use crate::rig::{Directory, Rig, Serving, config, quest};
 
@@ -224,4 +224,49 @@ fn wrong_credentials_are_told_and_the_rest_is_seen() {
         state.reason
     );
     assert!(!found.verdict.steps.is_empty());
+}
+
+#[test]
+fn a_step_that_fails_too_often_ends_before_its_time_and_the_ramp_with_it() {
+    let serving = Serving::start(Rig {
+        // From the second user on, most are refused.
+        per_second: Some(60),
+        work: Duration::from_millis(2),
+        ..Rig::healthy()
+    });
+    let out = Directory::new();
+    let mut config = config(&serving.url(), &out, 8);
+    config.bounds.errors_max = 0.2;
+    let mut told = Vec::new();
+    let found = investigate(&config, &load::watch::Watch::new(), &mut |what| {
+        told.push(what.to_owned());
+    })
+    .expect("a verdict");
+    let failing = found
+        .verdict
+        .steps
+        .iter()
+        .filter(|step| step.error_share > 0.2)
+        .count();
+    assert!(failing <= 1, "the ramp goes on beyond its cliff: {told:?}");
+    let announced = quest::investigate::announcement(&config);
+    assert!(
+        announced.contains(&serving.url()) && announced.contains("more than 20 % fail"),
+        "{announced}"
+    );
+}
+
+#[test]
+fn the_budget_is_kept() {
+    let serving = Serving::start(Rig::healthy());
+    let out = Directory::new();
+    let config = config(&serving.url(), &out, 6);
+    let began = std::time::Instant::now();
+    quest(&config).expect("a verdict");
+    // The preflight, and what is begun is ended.
+    assert!(
+        began.elapsed() < Duration::from_secs(6 + 4),
+        "{:?}",
+        began.elapsed()
+    );
 }

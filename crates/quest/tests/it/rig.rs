@@ -371,6 +371,7 @@ pub(crate) fn config(url: &str, out: &Directory, seconds: u64) -> Config {
             concurrency_max: 16,
             errors_max: 0.2,
             burst: 30,
+            is_burst_said: false,
             allow_writes: false,
         },
         out: out.0.clone(),

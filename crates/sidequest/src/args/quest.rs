@@ -135,7 +135,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "PERCENT", help_heading = "Limits")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) max_errors: Option<u32>,
-    /// Requests of one burst, as a page asks for its parts.
+    /// Requests of one burst, as a page asks for its parts; said, the wait of a page over 6 connections is judged.
     #[arg(long, value_name = "N", help_heading = "Limits")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) at_once: Option<u32>,

@@ -162,6 +162,7 @@ fn ask(settings: Settings) -> anyhow::Result<(Config, Vec<String>)> {
             concurrency_max: settings.max_concurrency.unwrap_or(CONCURRENCY_MAX),
             errors_max: f64::from(settings.max_errors.unwrap_or(ERRORS_MAX_PERCENT)) / 100.0,
             burst: settings.at_once.unwrap_or(AT_ONCE),
+            is_burst_said: settings.at_once.is_some(),
             allow_writes: settings.allow_writes,
         },
         out: settings

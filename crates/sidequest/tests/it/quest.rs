@@ -8,9 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ::quest::observer::postgres::{Location, Session, Version, plan};
+
 use crate::{
-    binary::{Directory, run, sidequest},
-    skip::program,
+    binary::{Directory, Serving, run, sidequest},
+    skip::{did_not_run, program},
 };
 
 /// nginx with everything as it comes, but for the directories; stopped when dropped.
@@ -214,4 +216,93 @@ fn a_file_says_what_options_say() {
         unknown.starts_with("exit code: 2\n") && unknown.contains("urll"),
         "{unknown}"
     );
+}
+
+/// The smoke run of plants: our own server, and a client whose users share one connection of HTTP/1.1.
+#[test]
+fn users_who_share_one_connection_to_our_own_server_are_told() {
+    const NAME: &str = "quest::users_who_share_one_connection_to_our_own_server_are_told";
+    if program("initdb", NAME).is_none() {
+        return;
+    }
+    let data = Directory::new();
+    let server = Serving::start(&["--engine", "managed", "--data", data.text()]);
+    let out = data.path().join("out");
+    let out = out.to_str().expect("the path is text");
+    let url = format!("http://{}/api/v1/objects/N14228", server.address);
+    let metrics = format!("http://{}/metrics", server.admin);
+    let began = Instant::now();
+    let said = run(&mut sidequest(&[
+        "quest",
+        &url,
+        "--h1",
+        "--connections",
+        "1",
+        "--max-concurrency",
+        "16",
+        "--metrics",
+        &metrics,
+        "--process",
+        &server.pid().to_string(),
+        "--budget",
+        "10s",
+        "--out",
+        out,
+        "--quiet",
+    ]));
+    assert!(said.starts_with("exit code: 0\n"), "{said}");
+    // Ten seconds, what is begun is ended, and a machine that does much else.
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    let report = fs::read_to_string(data.path().join("out/report.json")).expect("the report is there");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    assert_eq!(report["verdict"]["bottleneck"], "C1", "{said}");
+}
+
+#[test]
+fn an_index_that_is_missing_is_found_without_making_it() {
+    const NAME: &str = "quest::an_index_that_is_missing_is_found_without_making_it";
+    if program("initdb", NAME).is_none() {
+        return;
+    }
+    let data = Directory::new();
+    let _server = Serving::start(&["--engine", "managed", "--data", data.text()]);
+    let place = format!(
+        "host={} user=sidequest dbname=postgres sslmode=disable",
+        data.path().join("managed/socket").display()
+    );
+    let location = Location::parse(&place).expect("a place");
+    let mut session = Session::open(&location).expect("the managed database lets us in");
+    if session
+        .query("BEGIN READ WRITE; CREATE EXTENSION IF NOT EXISTS hypopg; COMMIT")
+        .is_err()
+    {
+        did_not_run(NAME, "this PostgreSQL has no extension hypopg");
+        return;
+    }
+    session
+        .query(
+            "BEGIN READ WRITE; CREATE TABLE event AS SELECT n AS id, n % 20000 AS kind FROM generate_series(1, 100000) n; \
+             ANALYZE event; COMMIT",
+        )
+        .expect("a table");
+    let version = Version::ask(&mut session).expect("a version");
+    let statement = "select * from event where kind = $1";
+    let found = plan::explain(&mut session, &version, "1", statement).expect("a plan");
+    let scan = found.steps.iter().find(|step| step.is_of_all()).expect("a scan");
+    // What the filter removes is known without running anything.
+    assert!(
+        scan.read.is_some_and(|read| read - scan.rows > 90_000.0),
+        "{:?}",
+        found.steps
+    );
+    let trial = found.trials.first().expect("an index was tried");
+    assert_eq!(trial.index, "CREATE INDEX ON event (kind)");
+    assert!(
+        trial.is_used && trial.cost * 10.0 < found.cost,
+        "{trial:?} of {}",
+        found.cost
+    );
+    // And the statement is as it was afterwards.
+    let again = plan::explain(&mut session, &version, "1", statement).expect("a plan");
+    assert_eq!(again.cost, found.cost);
 }

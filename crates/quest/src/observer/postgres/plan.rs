@@ -68,6 +68,9 @@ pub struct Step {
     pub sort: Vec<String>,
     /// Rows expected.
     pub rows: f64,
+    /// Rows of the table, where all of them are read to keep those that fulfil the filter.
+    #[serde(default)]
+    pub read: Option<f64>,
 }
 
 /// An index that was tried without being made.
@@ -114,6 +117,9 @@ fn explain_open(session: &mut Session, version: &Version, query_id: &str, sql: &
         ..Plan::default()
     };
     walk(&root, 0, &mut plan.steps);
+    for step in &mut plan.steps {
+        step.read = rows_read(session, step)?;
+    }
     let has_hypopg = session
         .query(&format!(
             "SELECT {MARK} 1 FROM pg_extension WHERE extname = 'hypopg'"
@@ -122,7 +128,7 @@ fn explain_open(session: &mut Session, version: &Version, query_id: &str, sql: &
         == 1;
     if has_hypopg {
         for index in candidates(&plan.steps) {
-            plan.trials.push(try_index(session, &ask, &index)?);
+            plan.trials.push(try_index(session, version, sql, &index)?);
         }
     } else {
         plan.untried = Some("hypopg is not installed in this database: CREATE EXTENSION hypopg".to_owned());
@@ -136,6 +142,33 @@ fn explain_open(session: &mut Session, version: &Version, query_id: &str, sql: &
             Some("its plan scans no table by a condition or an order that an index could serve".to_owned());
     }
     Ok(plan)
+}
+
+/// The rows of a table that is read from end to end by a filter, as the planner counts them.
+fn rows_read(session: &mut Session, step: &Step) -> Result<Option<f64>, State> {
+    let Some(relation) = step
+        .relation
+        .as_ref()
+        .filter(|_| step.is_of_all() && step.filter.is_some())
+    else {
+        return Ok(None);
+    };
+    let rows = session.query(&format!(
+        "SELECT {MARK} reltuples::text FROM pg_class WHERE oid = to_regclass({})",
+        quoted(&identifier(relation))
+    ))?;
+    let counted = rows.first().and_then(|row| row.text(0)?.parse::<f64>().ok());
+    // A table that was never analysed has -1.
+    Ok(counted.filter(|rows| *rows > 0.0))
+}
+
+/// A name as `to_regclass` reads it: a plan shows it without quotes.
+fn identifier(relation: &str) -> String {
+    let parts: Vec<String> = relation
+        .split('.')
+        .map(|part| format!("\"{}\"", part.replace('"', "\"\"")))
+        .collect();
+    parts.join(".")
 }
 
 /// The statement over its view rewritten, if it reads one of that form whose versions are surely unique.
@@ -182,7 +215,7 @@ fn is_unique(session: &mut Session, newest: &newest::Newest) -> Result<bool, Sta
     Ok(!rows.is_empty())
 }
 
-fn try_index(session: &mut Session, ask: &str, index: &str) -> Result<Trial, State> {
+fn try_index(session: &mut Session, version: &Version, sql: &str, index: &str) -> Result<Trial, State> {
     let made = session.query(&format!(
         "SELECT {MARK} indexrelid::text, indexname::text FROM hypopg_create_index({})",
         quoted(index)
@@ -192,7 +225,8 @@ fn try_index(session: &mut Session, ask: &str, index: &str) -> Result<Trial, Sta
         .and_then(|row| row.text(1))
         .unwrap_or_default()
         .to_owned();
-    let root = ask_plan(session, ask);
+    // A statement that is prepared keeps its plan, so it is prepared anew now that the index is there.
+    let root = prepare(session, version, sql).and_then(|ask| ask_plan(session, &ask));
     session.query(&format!("SELECT {MARK} hypopg_reset()"))?;
     let root = root?;
     Ok(Trial {
@@ -256,6 +290,7 @@ fn walk(node: &Value, depth: usize, steps: &mut Vec<Step>) {
             .filter_map(|key| key.as_str().map(str::to_owned))
             .collect(),
         rows: node["Plan Rows"].as_f64().unwrap_or(0.0),
+        read: None,
     });
     for child in node["Plans"].as_array().into_iter().flatten() {
         walk(child, depth + 1, steps);

@@ -51,6 +51,7 @@ pub(super) fn read(party: &Party, is_full: bool) -> Option<Counted> {
             faults(&root, &mut counted.counters);
         }
     }
+    *counted.counters.entry("run_seconds".to_owned()).or_default() += of_ended_children(&root);
     counted.gauges.insert("runnable".to_owned(), runnable);
     counted.gauges.insert("threads".to_owned(), threads as f64);
     counted.gauges.insert("processes".to_owned(), pids.len() as f64);
@@ -83,6 +84,18 @@ fn thread(task: &Path, counters: &mut BTreeMap<String, f64>, runnable: &mut f64)
     {
         *runnable += 1.0;
     }
+}
+
+/// What children have run that have ended: a database's parallel workers and sessions come and go within a round, and
+/// what they did would look like that of strangers.
+fn of_ended_children(root: &Path) -> f64 {
+    let text = fs::read_to_string(root.join("stat")).unwrap_or_default();
+    let Some(fields) = after_name(&text) else {
+        return 0.0;
+    };
+    // After the name: cutime 13, cstime 14.
+    let ticks = |at: usize| -> f64 { fields.get(at).and_then(|field| field.parse().ok()).unwrap_or(0.0) };
+    (ticks(13) + ticks(14)) / TICKS
 }
 
 fn faults(root: &Path, counters: &mut BTreeMap<String, f64>) {

@@ -43,3 +43,27 @@ fn the_owner_of_a_port_is_found() {
 fn a_name_may_hold_brackets() {
     assert_eq!(after_name("12 (a) b) R 1 2"), Some(vec!["R", "1", "2"]));
 }
+
+#[test]
+fn what_a_child_did_that_has_ended_is_counted() {
+    let party = Party {
+        role: Role::Database,
+        pid: process::id(),
+        name: "it".to_owned(),
+    };
+    let mut system = System::new(vec![party]);
+    let before = system.read(Depth::Full).expect("Linux");
+    let done = process::Command::new("sh")
+        .args(["-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"])
+        .status()
+        .expect("a shell");
+    assert!(done.success());
+    let after = system.read(Depth::Full).expect("Linux");
+    let run = |reading: &crate::observer::Reading| reading.counters["database/run_seconds"];
+    assert!(
+        run(&after) - run(&before) > 0.05,
+        "{} to {}",
+        run(&before),
+        run(&after)
+    );
+}
