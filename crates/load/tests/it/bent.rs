@@ -45,9 +45,9 @@ fn at_rate(address: SocketAddr, rate: f64, span: Duration, request_timeout: Dura
     let mut config = config(Protocol::Http1);
     config.timeouts.request = request_timeout;
     run(
-        &Scenario::get(&format!("http://{address}/")).unwrap(),
-        &Arrivals::rate(rate).unwrap(),
-        &Ending::within(span, Duration::ZERO).unwrap(),
+        &Scenario::get(&format!("http://{address}/")).expect("the URL is right"),
+        &Arrivals::rate(rate).expect("a rate"),
+        &Ending::within(span, Duration::ZERO).expect("a span"),
         &config,
     )
 }

@@ -143,10 +143,7 @@ fn what_is_redacted() {
     );
     check("password='hunter 2' user=u", "password='[redacted]' user=u");
     check(r#"{"api_key":"abc","n":1}"#, r#"{"api_key":"[redacted]","n":1}"#);
-    check(
-        "Authorization: Bearer abcdefgh.ijk",
-        "Authorization: [redacted]",
-    );
+    check("Authorization: Bearer abcdefgh.ijk", "Authorization: [redacted]");
     check("PGPASSWORD=x", "PGPASSWORD=[redacted]");
     check("access_token=abc&b=2", "access_token=[redacted]&b=2");
 }
