@@ -43,14 +43,11 @@ pub(crate) async fn create(site: &Arc<Site>, mut call: Call) -> Result<Answer, P
     let collection = kept(site, &call.next_path())?;
     let byline = Byline::of(&call.headers)?;
     call.query.finish([])?;
-    let mut body = call.payload.json(&call.headers, JSON).await?;
+    let body = call.payload.json(&call.headers, JSON).await?;
     let made = match (collection.key_type(), body.get(collection.key_name())) {
-        (Type::Uuid, None | Some(Value::Null)) => Some(new_uuid()?),
+        (Type::Uuid, None) => Some(new_uuid()?),
         _ => None,
     };
-    if let (Some(made), Some(members)) = (&made, body.as_object_mut()) {
-        members.insert(collection.key_name().to_owned(), made.clone().into());
-    }
     let content = content(collection, &body, made.as_deref())?;
     let change = change(content.key(collection), Write::Create(content.clone()), byline);
     let pool = site.store.pool(collection.database);
