@@ -74,9 +74,10 @@ impl<'a> Fused<'a> {
             deadline: self.asked.deadline,
             abandoned,
         };
+        // Before the statement takes a connection: the references need one too, perhaps of the same pool.
+        let references = references.await?;
         let mut query = self.asked.pool.run(run).await.map_err(failed)?;
         let began = query.began();
-        let references = references.await?;
         let mut objects = Objects::new(self.layout, references, query.waited(), began);
         while let Some(row) = query.next().await.map_err(failed)? {
             objects.row(&row, delivery);

@@ -11,6 +11,9 @@ use crate::{
     table::Table,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// More cells than this, and more than a few a row: the cells that occur are sorted and counted instead.
 const DENSE_MAX: usize = 1024;
 
@@ -23,6 +26,8 @@ pub(crate) struct Groups {
     /// By touched cell where cells are not dense: the cell that it stands for.
     keys: Vec<u64>,
     wide: Vec<u64>,
+    /// By cell, one of its rows: where the cell's number does not tell its codes.
+    members: Vec<u32>,
     results: Vec<Cell>,
     ranked: Vec<usize>,
     scratch: Scratch,
@@ -91,13 +96,16 @@ impl Groups {
     /// Gives each selected row its cell.
     fn group(&mut self, dimensions: &[&Coded], selection: Option<&[u32]>, rows: usize) {
         let selected = selection.map_or(rows, <[u32]>::len);
-        let size = dimensions
-            .iter()
-            .map(|coded| coded.values.len().max(1) as u64)
-            .product::<u64>();
+        // None: more than can be numbered.
+        let size = dimensions.iter().try_fold(1_u64, |size, coded| {
+            size.checked_mul(coded.values.len().max(1) as u64)
+        });
         self.cells.clear();
         self.keys.clear();
-        if size as usize <= DENSE_MAX.max(4 * selected) {
+        self.members.clear();
+        if let Some(size) = size
+            && size <= DENSE_MAX.max(4 * selected) as u64
+        {
             self.cells.resize(selected, 0);
             for coded in dimensions {
                 let width = coded.values.len() as u32;
@@ -113,8 +121,14 @@ impl Groups {
         } else {
             self.wide.clear();
             self.wide.resize(selected, 0);
+            let mut span = 1_u64;
             for coded in dimensions {
                 let width = coded.values.len() as u64;
+                span = match span.checked_mul(width.max(1)) {
+                    Some(span) => span,
+                    // Those that occur are no more than the rows, and keep their order.
+                    None => self.close_ranks().saturating_mul(width.max(1)),
+                };
                 each(selection, selected, |at, row| {
                     self.wide[at] = self.wide[at] * width + u64::from(coded.codes[row]);
                 });
@@ -128,8 +142,25 @@ impl Groups {
                     .iter()
                     .map(|key| keys.partition_point(|other| other < key) as u32),
             );
+            if size.is_none() {
+                self.members.resize(self.keys.len(), 0);
+                each(selection, selected, |at, row| {
+                    self.members[self.cells[at] as usize] = row as u32;
+                });
+            }
             self.count(self.keys.len());
         }
+    }
+
+    /// Numbers the wide cells that occur from 0 on, in their order; how many there are.
+    fn close_ranks(&mut self) -> u64 {
+        let mut ranks = self.wide.clone();
+        ranks.sort_unstable();
+        ranks.dedup();
+        for key in &mut self.wide {
+            *key = ranks.partition_point(|other| other < key) as u64;
+        }
+        ranks.len() as u64
     }
 
     fn count(&mut self, size: usize) {
@@ -203,6 +234,11 @@ impl Groups {
         }
         if let Some(first) = codes.first_mut() {
             *first = key as usize;
+        }
+        if let Some(row) = self.members.get(cell as usize) {
+            for (code, coded) in codes.iter_mut().zip(dimensions) {
+                *code = coded.codes[*row as usize] as usize;
+            }
         }
         for (at, (label, _)) in work.by.iter().enumerate() {
             label.write(out);

@@ -94,10 +94,11 @@ impl Horizons {
     }
 }
 
-/// Before the beginning of the oldest transaction that runs, as each write is recorded after its own began.
+/// Before the beginning of the oldest transaction that runs, as each write is recorded after its own began. One that
+/// is not listed yet began after this statement did.
 async fn look(store: &Store, database: usize, deadline: Instant) -> Option<i64> {
-    let sql: Arc<str> = "select (extract(epoch from least(clock_timestamp(), min(xact_start))) * 1000000)::int8, \
-        count(*) filter (where query = '<insufficient privilege>') + (select count(*) from pg_prepared_xacts p \
+    let sql: Arc<str> = "select (extract(epoch from least(statement_timestamp(), min(xact_start))) * 1000000)::int8, \
+        count(*) filter (where query = '<insufficient privilege>' or state = 'disabled') + (select count(*) from pg_prepared_xacts p \
         where p.database = current_database()) \
         from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
         .into();

@@ -151,7 +151,8 @@ impl References {
         let Some(version) = version else {
             return self.read(at, &on, deadline).await;
         };
-        // The lock is held while reading, so that those who wait for the same version read it once.
+        // The lock is held while reading, so that those who wait for the same version read it once. Who holds a
+        // connection never waits for it.
         let mut kept = self.kept.lock().await;
         if let Some(known) = kept
             .get(&(at, on.clone()))

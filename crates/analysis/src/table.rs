@@ -97,7 +97,11 @@ impl Column {
                     None => return Err("is not of its declared type"),
                 }
             }
-            (Column::Json(values), Some(raw)) => values.push(Some(raw.into())),
+            (Column::Json(values), Some(raw)) => {
+                let mut text = Vec::with_capacity(raw.len());
+                value::write_json(kind, Some(raw), &mut text);
+                values.push(Some(text.into()));
+            }
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use model::{
 use postgres_types::ToSql;
 use store::{
     id::Ids,
-    migration::OBJECT_VERSION,
+    migration::{HISTORY_IMPORTED, OBJECT_VERSION},
     open::Store,
     pool::Pool,
     query::{Abandoned, Run, raw},
@@ -32,9 +32,24 @@ use crate::{
     sql::Asked,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// Words with which a row of a statement can be made of rows of other objects.
-const MIXING: [&str; 8] = [
-    "over", "group", "limit", "distinct", "window", "fetch", "offset", "union",
+const MIXING: [&str; 13] = [
+    "over",
+    "group",
+    "limit",
+    "distinct",
+    "window",
+    "fetch",
+    "offset",
+    "union",
+    "intersect",
+    "except",
+    "with",
+    "lateral",
+    "exists",
 ];
 
 /// Something in one database whose version can be asked for.
@@ -284,8 +299,10 @@ impl LookUps {
         if pool.caps().engine.name() == "PostgreSQL" {
             epoch = "pg_postmaster_start_time()::text".to_owned();
             if is_kept {
+                // And what was imported into its past.
                 epoch.push_str(&format!(
-                    " || ' {OBJECT_VERSION} ' || '{OBJECT_VERSION}'::regclass::oid::text"
+                    " || ' {OBJECT_VERSION} ' || '{OBJECT_VERSION}'::regclass::oid::text || ' ' || \
+                     coalesce((select version from {OBJECT_VERSION} where object = {HISTORY_IMPORTED}), 0)::text"
                 ));
             }
         }

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 
 use crate::{
     attribution::{self, Attribution, part::Part},
+    consistency,
     experiment::Load,
     finding::{Basis, Citation},
     guard,
@@ -153,11 +154,12 @@ impl<'a> Scene<'a> {
     /// What of the growth is the database's, where anybody tells.
     pub(crate) fn database_share(&self) -> Option<f64> {
         let attribution = self.attribution.as_ref().filter(|_| self.is_troubled)?;
-        let is_of_it = |part: Part| {
-            matches!(
-                part,
-                Part::Database | Part::DatabaseByServer | Part::DatabaseGap | Part::PoolWait
-            )
+        let statements = self.statements(self.high);
+        let is_slower = statements.first().is_none_or(|first| self.is_slower(first));
+        let is_of_it = |part: Part| match part {
+            Part::Database | Part::DatabaseByServer | Part::PoolWait => true,
+            Part::DatabaseGap => is_slower,
+            _ => false,
         };
         if !attribution.rows.iter().any(|row| is_of_it(row.part)) {
             return None;
@@ -240,6 +242,21 @@ impl<'a> Scene<'a> {
             ),
             cites: seen.into_iter().map(|seen| seen.cite).collect(),
         })
+    }
+
+    /// Whether the database itself finds a statement slower under load. Time that only the server sees is the
+    /// database's where it does: a server that waits for its own CPU sees every statement late.
+    pub(crate) fn is_slower(&self, statement: &Statement<'_>) -> bool {
+        const SLOWER: f64 = 1.2;
+        let before = self.statements(self.low);
+        let before = before.iter().find(|before| before.query == statement.query);
+        before.is_none_or(|before| statement.mean_ms >= SLOWER * before.mean_ms)
+    }
+
+    /// At both ends of a short round not all users are at work: what a saturated resource is idle then.
+    pub(crate) fn edge_idle(&self) -> f64 {
+        const MOST: f64 = 0.15;
+        (consistency::edge(&self.view, self.high) / 2.0).min(MOST)
     }
 
     /// Cores that a party kept busy at high load.

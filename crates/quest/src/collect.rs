@@ -3,6 +3,7 @@
 mod client;
 mod database;
 mod machine;
+mod proxy;
 mod server;
 
 pub(crate) use machine::foreign;
@@ -51,6 +52,7 @@ pub(crate) fn observe(
         server::timing(&mut collector, &joined(&outcomes.windows, "server timing"));
     }
     database::observe(&mut collector, &joined(&outcomes.windows, "postgres"));
+    proxy::observe(&mut collector, &joined(&outcomes.windows, "proxy log"));
     machine::observe(&mut collector, &joined(&outcomes.windows, "system"), parties);
     collector.observations
 }

@@ -51,6 +51,8 @@ pub struct Sources {
     pub traces: Vec<String>,
     /// Databases.
     pub postgres: Vec<Location>,
+    /// Error logs of proxies before the target.
+    pub proxy_logs: Vec<PathBuf>,
     /// Pids or names of processes.
     pub processes: Vec<String>,
 }

@@ -11,6 +11,7 @@ use crate::{
     fetch::Fetcher,
     observer::{
         State, Watcher,
+        error_log::{self, ErrorLog},
         postgres::{self, Postgres},
         prometheus::{self, Prometheus},
         system::{self, Party, Role, System, named, owner_of_port},
@@ -76,16 +77,11 @@ pub(crate) fn open(config: &Config, epoch: Instant) -> Result<Sources, Error> {
                 },
                 "the slowest that is kept is shown; none is judged",
             ),
-            told(
-                Source::Proxy,
-                "",
-                &State::Absent("its log and status are not read by this version".to_owned()),
-                "",
-            ),
         ],
         facts: BTreeMap::new(),
     };
     let believe_any = config.load.tls.insecure;
+    sources.proxy(config, epoch);
     sources.metrics(config, believe_any, epoch)?;
     sources.timing(config, believe_any, epoch)?;
     let database = sources.postgres(config, epoch);
@@ -125,6 +121,23 @@ impl Sources {
             self.watchers.push(watcher);
         }
         Ok(())
+    }
+
+    fn proxy(&mut self, config: &Config, epoch: Instant) {
+        if config.sources.proxy_logs.is_empty() {
+            let state = State::Absent("no --proxy-log FILE was given".to_owned());
+            self.states.push(told(Source::Proxy, "", &state, ""));
+        }
+        for (at, path) in config.sources.proxy_logs.iter().enumerate() {
+            let name = format!("proxy log {at}");
+            let watcher = match ErrorLog::open(path) {
+                Ok(log) => Watcher::start(name, Box::new(log), error_log::INTERVAL, epoch),
+                Err(state) => Watcher::silent(name, state),
+            };
+            let how = format!("{}; its status and access log are not read", path.display());
+            self.states.push(told(Source::Proxy, "", watcher.state(), &how));
+            self.watchers.push(watcher);
+        }
     }
 
     fn timing(&mut self, config: &Config, believe_any: bool, epoch: Instant) -> Result<(), Error> {

@@ -27,6 +27,9 @@ pub const OBJECT_VERSION: &str = "object_version";
 /// The row there of records that belong to no object, in SQL: they are part of what is read of all objects.
 pub const NO_OBJECT: &str = "chr(1)";
 
+/// The row there that each import of histories raises, in SQL: with one, even the past is another.
+pub const HISTORY_IMPORTED: &str = "chr(2)";
+
 /// The channel on which triggers tell of writes of others: `collection object`.
 pub const CHANNEL: &str = "sidequest";
 

@@ -140,6 +140,7 @@ fn ask(place: Place, flags: &[String], rig: &Rig, asked: &Asked<'_>, directory: 
                 for process in &sources.processes {
                     command.args(["--process", process]);
                 }
+                command.arg("--proxy-log").arg(&sources.proxy_log);
             }
         }
     }

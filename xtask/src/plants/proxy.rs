@@ -27,6 +27,8 @@ pub(crate) const REQUESTS_EACH: &str = "keepalive_requests";
 #[derive(Debug)]
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
+    /// What it says of errors.
+    pub(crate) log: PathBuf,
     pub(crate) process: Process,
     _group: Group,
     _distance: Option<Distance>,
@@ -64,10 +66,12 @@ impl Proxy {
             .arg("-c")
             .arg(&file)
             .args(["-e", "stderr"]);
-        let mut process = Process::start("nginx", &mut command, &directory.join("nginx.log"), Signal::TERM)?;
+        let log = directory.join("nginx.log");
+        let mut process = Process::start("nginx", &mut command, &log, Signal::TERM)?;
         process.wait_for(address)?;
         Ok(Proxy {
             address,
+            log,
             process,
             _group: group,
             _distance: distance,

@@ -125,6 +125,7 @@ impl Rig {
                 self.api.process.pid().to_string(),
                 self.proxy.process.pid().to_string(),
             ],
+            proxy_log: self.proxy.log.clone(),
         }
     }
 
@@ -226,6 +227,7 @@ pub(crate) struct Sources {
     pub(crate) metrics: String,
     pub(crate) postgres: String,
     pub(crate) processes: Vec<String>,
+    pub(crate) proxy_log: PathBuf,
 }
 
 fn api_command(group: &Group, python: &Path, address: SocketAddr) -> Command {

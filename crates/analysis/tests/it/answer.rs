@@ -8,7 +8,8 @@ use crate::world::{World, document, text};
 const SQL: &str = "
     create table customer (id int4 primary key, name text);
     create table orders (id int8 primary key, customer int4, at timestamptz, city text, kind int2, big int8,
-        price float8, weight float4, paid bool);
+        price float8, weight float4, paid bool,
+        note json);
     create table places (city text, day date, rain float8, mood text);
     insert into customer values (1, 'Ann'), (2, 'Bob'), (3, 'Ann');
     insert into places values ('Oslo', '2024-03-01', 2.5, 'grey');

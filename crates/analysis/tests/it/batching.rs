@@ -12,7 +12,8 @@ use crate::world::{World, document, soon, text};
 const SQL: &str = "
     create table customer (id int4 primary key, name text);
     create table orders (id int8 primary key, customer int4, at timestamptz, city text, kind int2, big int8,
-        price float8, weight float4, paid bool);
+        price float8, weight float4, paid bool,
+        note json);
     create table places (city text, day date, rain float8, mood text);
     insert into customer select n, 'c' || n from generate_series(1, 500) n;
     insert into orders select n, n % 500 + 1, '2024-01-01T00:00:00Z'::timestamptz + make_interval(mins => n * 7), 'city ' || n % 7,
@@ -158,4 +159,23 @@ async fn a_request_whose_time_is_up_is_told_so_while_others_go_on() {
     let (patient, unlocked) = tokio::join!(patient, world.outside.batch_execute("commit"));
     unlocked.unwrap();
     patient.unwrap();
+}
+
+/// A reference of the same database needs a connection of the pool that the dataset's statement is on.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_connection_is_enough_for_joins_within_a_database() {
+    let toml = include_str!("shop.toml").replace("database = \"other\"", "database = \"main\"");
+    let Some(world) = World::new(&toml, SQL, 1).await else {
+        return;
+    };
+    let engine = world.engine(Strategy::Fused);
+    let plan = world.plan();
+    let ids: Vec<Arc<str>> = (1..=300).map(|id: i32| id.to_string().into()).collect();
+    let deadline = Instant::now() + Duration::from_secs(15);
+    let all = ids
+        .iter()
+        .map(|id| engine.document(id, &plan, Existence::Asked, deadline));
+    for answered in join_all(all).await {
+        answered.unwrap();
+    }
 }

@@ -6,10 +6,17 @@ use analysis::{difference, error::Error};
 use jiff::Timestamp;
 use model::plan::Plan;
 use serde_json::{Value, json};
-use store::revision::Write;
+use store::{
+    content::Content,
+    import::{Envelope, Import, Kind, Outcome, Row},
+    revision::Write,
+};
 use tokio_postgres::Client;
 
-use crate::ledger::{EXACT, Ledger, ask, json_of, order, read};
+use crate::{
+    ledger::{EXACT, Ledger, ask, json_of, order, read},
+    world::soon,
+};
 
 const CUSTOMERS: i32 = 8;
 const INSTANTS: usize = 200;
@@ -248,4 +255,49 @@ async fn two_instants_differ_in_what_was_written_between_them() {
         "/total/amount",
     ];
     assert_eq!(paths, expected);
+}
+
+/// Nothing of the past can be added to it, but by who imports a history.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_imported_history_changes_what_was_known() {
+    let Some(ledger) = Ledger::new(1).await else {
+        return;
+    };
+    let engine = ledger.engine(1 << 20);
+    let plan = ledger.plan(&["total"]);
+    let at: Timestamp = "2024-06-01T00:00:00Z".parse().unwrap();
+    // The customer was not known then, either.
+    let import = async |name: &str, key: i32, body: Value| {
+        let collection = ledger
+            .model
+            .collections
+            .iter()
+            .find(|one| one.name == name)
+            .unwrap();
+        let pool = ledger.store.pool(collection.database);
+        let mut import = Import::begin(pool, collection, Kind::Revisions, soon())
+            .await
+            .unwrap();
+        let row = Row {
+            line: 1,
+            content: Content::of_json(collection, &body, Some(&key.to_string())).unwrap(),
+            envelope: Envelope {
+                revision: 1,
+                recorded_at: Some("2024-02-01T00:00:00Z".parse().unwrap()),
+                ..Envelope::default()
+            },
+        };
+        import.row(&row).await.unwrap();
+        assert_eq!(import.finish().await.unwrap(), Outcome::Imported { revisions: 1 });
+    };
+    import("customers", 77, json!({ "name": "old", "grade": 1 })).await;
+    import("orders", 1001, order(77, 5)).await;
+    let before = ask(&engine, "77", &plan, Some(at)).await.unwrap();
+    assert_eq!(json_of(&before)["total"], json!({ "orders": 1, "amount": 5 }));
+    let again = ask(&engine, "77", &plan, Some(at)).await.unwrap();
+    assert_eq!(again.tag, before.tag);
+    import("orders", 1002, order(77, 8)).await;
+    let after = ask(&engine, "77", &plan, Some(at)).await.unwrap();
+    assert_eq!(json_of(&after)["total"], json!({ "orders": 2, "amount": 13 }));
+    assert!(after.tag.is_some() && after.tag != before.tag);
 }

@@ -92,11 +92,13 @@ pub(super) fn statements_claim(scene: &Scene<'_>, queries: &[&str]) -> Option<Cl
     let ours: Vec<&Statement<'_>> = statements.iter().filter(|statement| is_one(statement)).collect();
     let statement = *ours.first()?;
     let share_of_all: f64 = ours.iter().map(|statement| statement.share).sum();
+    let is_slower = scene.is_slower(statement);
     let by_database = |part: Part, subject: &str| match part {
         Part::Database => !subject.starts_with("Lock/"),
-        Part::DatabaseGap | Part::DatabaseByServer | Part::PoolSize | Part::WaitingForCpu => {
-            part != Part::WaitingForCpu || subject == "database"
-        }
+        Part::DatabaseGap => is_slower,
+        // Who waits for a connection waits for a statement that is slow, not for one that is short and as it was.
+        Part::PoolSize => is_slower || statement.mean_ms >= SLOW_MS,
+        Part::DatabaseByServer | Part::WaitingForCpu => part != Part::WaitingForCpu || subject == "database",
         _ => false,
     };
     let mut claim = match scene.growth(by_database) {

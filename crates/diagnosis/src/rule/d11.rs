@@ -33,7 +33,13 @@ fn is_wal(wait: &str) -> bool {
 }
 
 fn claim(scene: &Scene<'_>) -> Option<Claim> {
-    scene.growth_or_standing(|part, subject| part == Part::Database && is_wal(subject))
+    // A commit is none of the statements that the database counts.
+    let is_waiting = matches!(direct(scene), Answer::Yes(_));
+    scene.growth_or_standing(|part, subject| match part {
+        Part::Database => is_wal(subject),
+        Part::DatabaseGap => is_waiting,
+        _ => false,
+    })
 }
 
 fn direct(scene: &Scene<'_>) -> Answer {

@@ -1,6 +1,7 @@
 //! D2: one statement takes most of the database's time.
 
 use crate::{
+    attribution::part::Part,
     bottleneck::Bottleneck,
     counter::{Class, CounterExperiment, Factor, Measure},
     rule::clue::{statement_claim, waits},
@@ -21,7 +22,7 @@ pub(super) const RULE: Rule = Rule {
     direct,
     must: &[],
     supports: &[],
-    refutes: &[all_slower, called_many_times, waits_for_locks],
+    refutes: &[all_slower, called_many_times, waits_for_locks, waits_for_a_cpu],
     counters,
     exact,
 };
@@ -31,15 +32,22 @@ fn claim(scene: &Scene<'_>) -> Option<Claim> {
     timeouts(scene, &top).or_else(|| statement_claim(scene, top.query))
 }
 
-/// Where every request times out there is no latency to attribute: the statement takes as long as a failure.
+/// Where requests time out there is little latency to attribute: the statement takes as long as a failure, or nearly
+/// all of the time of those that are answered.
 fn timeouts(scene: &Scene<'_>, top: &Statement<'_>) -> Option<Claim> {
     let claim = scene.errors(&[
         (Signal::ClientStatus, "504"),
         (Signal::ClientTimeouts, ""),
         (Signal::ProxyTimeouts, ""),
     ])?;
-    let failed = scene.view.value(scene.cliff()?, Signal::ClientErrorMs, "")?;
-    (top.mean_ms >= 0.8 * failed).then_some(claim)
+    let cliff = scene.cliff()?;
+    // Of what a request waited for before it was sent the statement knows nothing.
+    let queued = scene.view.value(cliff, Signal::ClientQueuedMs, "").unwrap_or(0.0);
+    let sent = |signal: Signal| Some((scene.view.value(cliff, signal, "")? - queued).max(0.0));
+    let failed = sent(Signal::ClientErrorMs)?;
+    let answered = sent(Signal::ClientLatencyMs);
+    let is_all = answered.is_some_and(|answered| top.mean_ms * top.calls_each.min(1.0) >= 0.7 * answered);
+    (top.mean_ms >= 0.8 * failed || is_all && top.mean_ms >= SLOW_OF_FAILED * failed).then_some(claim)
 }
 
 fn top<'a>(scene: &Scene<'a>) -> Option<Statement<'a>> {
@@ -51,6 +59,8 @@ fn top<'a>(scene: &Scene<'a>) -> Option<Statement<'a>> {
 }
 
 const SHARE_MIN: f64 = 0.5;
+/// A statement far from the timeout is not what it is about.
+const SLOW_OF_FAILED: f64 = 0.3;
 const OVER_SECOND_MIN: f64 = 3.0;
 
 fn direct(scene: &Scene<'_>) -> Answer {
@@ -115,6 +125,26 @@ fn called_many_times(scene: &Scene<'_>) -> Answer {
             [first.seen],
         ),
         None => unseen(Source::Statements, ""),
+    }
+}
+
+/// A statement that waits for the database's CPU is slow because there are many of it: that is D9.
+fn waits_for_a_cpu(scene: &Scene<'_>) -> Answer {
+    const MOST: f64 = 0.5;
+    let share = scene.attribution.as_ref().map_or(0.0, |attribution| {
+        attribution.share(|part, subject| part == Part::WaitingForCpu && subject == "database")
+    });
+    match super::d9::direct(scene) {
+        Answer::Yes(said) => answer(
+            share >= MOST,
+            format!(
+                "{:.0} % of the growth is the database's wait for a CPU: {}",
+                share * 100.0,
+                said.words
+            ),
+            Vec::<crate::view::Seen>::new(),
+        ),
+        other => other,
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) fn direct(scene: &Scene<'_>) -> Answer {
                 [seen, cores, host],
             ),
             _ => answer(
-                busy >= SATURATED * cores.value,
+                busy >= (SATURATED - scene.edge_idle()) * cores.value,
                 format!("the database uses {busy:.2} of {:.2} cores", cores.value),
                 [seen, cores],
             ),

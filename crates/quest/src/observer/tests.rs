@@ -112,3 +112,40 @@ fn server_timing_is_read_as_it_is_written() {
         [("db".to_owned(), 12.5), ("total".to_owned(), 20.0)]
     );
 }
+
+#[test]
+fn lines_of_a_proxy_s_log_are_counted_from_its_end_on() {
+    use std::io::Write as _;
+
+    use super::error_log::ErrorLog;
+
+    let path = std::env::temp_dir().join(format!("sidequest-error-log-{}", std::process::id()));
+    std::fs::write(&path, "upstream timed out\nupstream timed out\n").unwrap();
+    let mut log = ErrorLog::open(&path).unwrap();
+    let mut counted = |kind: &str| log.read(Depth::Full).unwrap().counters[kind];
+    assert_eq!(counted("timeouts"), 0.0);
+    let mut file = std::fs::File::options().append(true).open(&path).unwrap();
+    let mut say = |text: &str| file.write_all(text.as_bytes()).unwrap();
+    say("2026/11/25 08:00:00 [error] 1#1: *7 upstream timed out (110: Connection timed out) while reading\n");
+    say(
+        "[crit] 1#1: *8 connect() to 127.0.0.1:81 failed (99: Cannot assign requested address)\n[error] limiting re",
+    );
+    assert_eq!(
+        (counted("timeouts"), counted("no_address"), counted("limited")),
+        (1.0, 1.0, 0.0)
+    );
+    say("quests, excess: 0.9 by zone \"all\"\n[alert] 4096 worker_connections are not enough\n");
+    assert_eq!(
+        (
+            counted("limited"),
+            counted("worker_connections"),
+            counted("no_file")
+        ),
+        (1.0, 1.0, 0.0)
+    );
+    // Rotated: a new file in its place.
+    std::fs::write(&path, "limiting connections by zone\n").unwrap();
+    assert_eq!(counted("limited"), 2.0);
+    std::fs::remove_file(&path).unwrap();
+    assert!(matches!(log.read(Depth::Full), Err(State::Absent(_))));
+}

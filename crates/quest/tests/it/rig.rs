@@ -360,6 +360,7 @@ pub(crate) fn config(url: &str, out: &Directory, seconds: u64) -> Config {
             metrics: Vec::new(),
             traces: Vec::new(),
             postgres: Vec::new(),
+            proxy_logs: Vec::new(),
             processes: Vec::new(),
         },
         hooks: Vec::new(),

@@ -102,6 +102,10 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "PID|NAME", help_heading = "What to read")]
     pub(crate) process: Vec<String>,
 
+    /// Error log of an nginx before the target, for the limits that it names; once for each.
+    #[arg(long, value_name = "FILE", help_heading = "What to read")]
+    pub(crate) proxy_log: Vec<PathBuf>,
+
     /// Connections that all users share, as those of a browser share 6; without it each user has one of HTTP/1.1, or
     /// all share one of HTTP/2.
     #[arg(long, value_name = "N", help_heading = "What to ask")]
@@ -200,6 +204,7 @@ impl Settings {
             traces,
             postgres,
             process,
+            proxy_log,
             connections,
             window_bits,
             hooks,
@@ -233,6 +238,11 @@ impl Settings {
             traces: list(traces, other.traces),
             postgres: list(postgres, other.postgres),
             process: list(process, other.process),
+            proxy_log: if proxy_log.is_empty() {
+                other.proxy_log
+            } else {
+                proxy_log
+            },
             connections: connections.or(other.connections),
             window_bits: window_bits.or(other.window_bits),
             hooks: if hooks.is_empty() { other.hooks } else { hooks },

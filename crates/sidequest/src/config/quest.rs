@@ -154,6 +154,7 @@ fn ask(settings: Settings) -> anyhow::Result<(Config, Vec<String>)> {
             metrics: settings.metrics,
             traces: settings.traces,
             postgres,
+            proxy_logs: settings.proxy_log,
             processes: settings.process,
         },
         bounds: Bounds {

@@ -3,7 +3,7 @@
 use model::{collection::Collection, column::Type, expression::quote};
 
 use super::{BAD_ROWS_MAX, Kind};
-use crate::migration::{NO_OBJECT, OBJECT_VERSION};
+use crate::migration::{HISTORY_IMPORTED, NO_OBJECT, OBJECT_VERSION};
 
 /// The temporary table. Its own columns begin with an underscore in quotes, as no key of a model file need.
 const TABLE: &str = "pg_temp.sidequest_import";
@@ -260,7 +260,8 @@ fn revisions(collection: &Collection) -> Vec<String> {
          select {envelope}, {list} from {TABLE} where superseded_at is null order by {}), \
          v as (insert into {OBJECT_VERSION} as v (object, version) \
          select object, 1 from \
-         (select distinct coalesce({object}::text, {NO_OBJECT}) collate \"C\" from {TABLE}) s (object) \
+         (select distinct coalesce({object}::text, {NO_OBJECT}) collate \"C\" from {TABLE} \
+         union select {HISTORY_IMPORTED}) s (object) \
          order by object on conflict (object) do update set version = v.version + 1) \
          select count(*) from {TABLE}",
         order.join(", ")
