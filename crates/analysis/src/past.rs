@@ -97,6 +97,10 @@ impl Horizons {
 /// Before the beginning of the oldest transaction that runs, as each write is recorded after its own began. One that
 /// is not listed yet began after this statement did.
 async fn look(store: &Store, database: usize, deadline: Instant) -> Option<i64> {
+    // Others may list no transactions at all.
+    if store.pool(database).caps().engine.name() != "PostgreSQL" {
+        return None;
+    }
     let sql: Arc<str> = "select (extract(epoch from least(statement_timestamp(), min(xact_start))) * 1000000)::int8, \
         count(*) filter (where query = '<insufficient privilege>' or state = 'disabled') + (select count(*) from pg_prepared_xacts p \
         where p.database = current_database()) \

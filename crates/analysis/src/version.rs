@@ -36,7 +36,8 @@ use crate::{
 mod tests;
 
 /// Words with which a row of a statement can be made of rows of other objects.
-const MIXING: [&str; 13] = [
+const MIXING: [&str; 14] = [
+    "join",
     "over",
     "group",
     "limit",
@@ -258,10 +259,13 @@ fn reads_objects_own(model: &Model, sql: &Sql, dataset: &Dataset) -> bool {
     let object = &collection.columns[revisions.object].name;
     let once = sql.text.matches(&quote_path(&collection.table)).count() == 1;
     let lower = sql.text.to_ascii_lowercase();
-    let mixes = lower
-        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .any(|word| MIXING.contains(&word));
-    once && !mixes && dataset.columns[order.object].column.name == *object
+    let words = || lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let mixes = words().any(|word| MIXING.contains(&word));
+    // One table, of one statement: what stands in it beside the collection could choose rows of other objects.
+    let is_one = words().filter(|word| *word == "select").count() == 1;
+    let from = lower.split_once("from").map_or("", |(_, from)| from);
+    let from = from.split_once("where").map_or(from, |(from, _)| from);
+    once && !mixes && is_one && !from.contains(',') && dataset.columns[order.object].column.name == *object
 }
 
 /// None: whether the object exists is asked each time.
@@ -299,12 +303,16 @@ impl LookUps {
         if pool.caps().engine.name() == "PostgreSQL" {
             epoch = "pg_postmaster_start_time()::text".to_owned();
             if is_kept {
-                // And what was imported into its past.
                 epoch.push_str(&format!(
-                    " || ' {OBJECT_VERSION} ' || '{OBJECT_VERSION}'::regclass::oid::text || ' ' || \
-                     coalesce((select version from {OBJECT_VERSION} where object = {HISTORY_IMPORTED}), 0)::text"
+                    " || ' {OBJECT_VERSION} ' || '{OBJECT_VERSION}'::regclass::oid::text"
                 ));
             }
+        }
+        if is_kept {
+            // And what was imported into its past.
+            epoch.push_str(&format!(
+                " || ' ' || coalesce((select version from {OBJECT_VERSION} where object = {HISTORY_IMPORTED}), 0)::text"
+            ));
         }
         let mut shared = vec![match is_kept {
             true => format!("(select coalesce(sum(version), 0)::text from {OBJECT_VERSION})"),

@@ -30,6 +30,9 @@ fn in_doubt_all_records_count() {
     for sql in [
         "with f as (select * from {flights}) select a.id, a.plane, b.at from f a left join f b on b.id = a.id + 1 where a.plane = any($1)",
         "select a.id, a.plane, b.at from {flights} a join {flights} b on b.id = a.id where a.plane = any($1)",
+        "select p.plane, f.id, f.at from routes p join {flights} f on f.route = p.route where p.plane = any($1)",
+        "select p.plane, f.id, f.at from routes p, {flights} f where f.route = p.route and p.plane = any($1)",
+        "select p.plane, p.id, (select max(at) from {flights}) as at from p where p.plane = any($1)",
         "select id, plane, max(at) over (partition by id) as at from {flights} where plane = any($1)",
         "select id, plane, at from {flights} where plane = any($1) except select 1, 2, now()",
         "select id, plane, at from {flights} f where plane = any($1) and exists (select from {flights} g where g.id = f.id + 1)",
