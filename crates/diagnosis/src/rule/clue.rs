@@ -20,6 +20,39 @@ const OVER_NEXT: f64 = 3.0;
 /// And is at least this share of latency: what has less is not what a request is slow by.
 const OF_LATENCY: f64 = 0.5;
 
+/// A party that is busy for more of the time has no core free.
+const SATURATED: f64 = 0.85;
+/// And so has a machine; who uses more than this of it, uses most.
+const FULL: f64 = 0.88;
+const MOST: f64 = 0.5;
+
+/// Whether a party uses all cores that it may, or most of a machine that has none left.
+pub(super) fn cores_are_full(scene: &Scene<'_>, party: &'static str) -> Answer {
+    let (Some((busy, seen)), Some(cores)) = (
+        scene.cores_busy(party),
+        scene.view.fact(Signal::ProcessCores, party),
+    ) else {
+        return unseen(Source::Process, party);
+    };
+    match scene.at_high(Signal::HostBusyShare, party) {
+        // Where others share its machine, the generator too, it cannot have all of it.
+        Some(host) if host.value >= FULL && busy >= MOST * cores.value => answer(
+            true,
+            format!(
+                "its machine is busy for {:.0} % of the time, and the {party} uses {busy:.2} of {:.0} cores",
+                host.value * 100.0,
+                cores.value
+            ),
+            [seen, cores, host],
+        ),
+        _ => answer(
+            busy >= (SATURATED - scene.edge_idle()) * cores.value,
+            format!("the {party} uses {busy:.2} of {:.2} cores", cores.value),
+            [seen, cores],
+        ),
+    }
+}
+
 /// Whether one of these was counted, in any experiment.
 pub(super) fn counted(scene: &Scene<'_>, counts: &[(Signal, &str)], words: &str, source: Source) -> Answer {
     let most = counts

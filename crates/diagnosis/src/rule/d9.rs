@@ -4,6 +4,7 @@ use crate::{
     attribution::part::Part,
     bottleneck::Bottleneck,
     counter::{Class, CounterExperiment, Factor, Measure},
+    rule::clue::cores_are_full,
     rule::{Direct, Rank, Rule, doubled, more_connections, nothing_exact},
     scene::{Answer, Claim, Scene, answer, unseen},
     signal::Signal,
@@ -26,11 +27,6 @@ pub(super) const RULE: Rule = Rule {
     exact: nothing_exact,
 };
 
-const SATURATED: f64 = 0.85;
-/// A machine that is busy for more of the time has no core free; and who uses more than this of it, uses most.
-const FULL: f64 = 0.88;
-const MOST: f64 = 0.5;
-
 fn claim(scene: &Scene<'_>) -> Option<Claim> {
     // Who waits for a connection to a saturated database waits for its CPU.
     scene.growth(|part, subject| match part {
@@ -42,29 +38,7 @@ fn claim(scene: &Scene<'_>) -> Option<Claim> {
 }
 
 pub(super) fn direct(scene: &Scene<'_>) -> Answer {
-    match (
-        scene.cores_busy("database"),
-        scene.view.fact(Signal::ProcessCores, "database"),
-    ) {
-        (Some((busy, seen)), Some(cores)) => match scene.at_high(Signal::HostBusyShare, "database") {
-            // Where others share its machine, the server and the generator too, it cannot have all of it.
-            Some(host) if host.value >= FULL && busy >= MOST * cores.value => answer(
-                true,
-                format!(
-                    "its machine is busy for {:.0} % of the time, and the database uses {busy:.2} of {:.0} cores",
-                    host.value * 100.0,
-                    cores.value
-                ),
-                [seen, cores, host],
-            ),
-            _ => answer(
-                busy >= (SATURATED - scene.edge_idle()) * cores.value,
-                format!("the database uses {busy:.2} of {:.2} cores", cores.value),
-                [seen, cores],
-            ),
-        },
-        _ => unseen(Source::Process, "database"),
-    }
+    cores_are_full(scene, "database")
 }
 
 fn more_active_than_cores(scene: &Scene<'_>) -> Answer {

@@ -4,6 +4,7 @@ use crate::{
     attribution::part::Part,
     bottleneck::Bottleneck,
     counter::{Class, CounterExperiment, Factor, Measure},
+    rule::clue::cores_are_full,
     rule::{Direct, Rank, Rule, doubled, more_connections},
     scene::{Answer, Claim, Scene, answer, unseen},
     signal::Signal,
@@ -36,35 +37,8 @@ fn claim(scene: &Scene<'_>) -> Option<Claim> {
     })
 }
 
-const SATURATED: f64 = 0.85;
-/// A machine that is busy for more of the time has no core free; and who uses more than this of it, uses most.
-const FULL: f64 = 0.88;
-const MOST: f64 = 0.5;
-
 pub(super) fn direct(scene: &Scene<'_>) -> Answer {
-    match (
-        scene.cores_busy("server"),
-        scene.view.fact(Signal::ProcessCores, "server"),
-    ) {
-        (Some((busy, seen)), Some(cores)) => match scene.at_high(Signal::HostBusyShare, "server") {
-            // Where others share its machine, the generator too, it cannot have all of it.
-            Some(host) if host.value >= FULL && busy >= MOST * cores.value => answer(
-                true,
-                format!(
-                    "its machine is busy for {:.0} % of the time, and the server uses {busy:.2} of {:.0} cores",
-                    host.value * 100.0,
-                    cores.value
-                ),
-                [seen, cores, host],
-            ),
-            _ => answer(
-                busy >= (SATURATED - scene.edge_idle()) * cores.value,
-                format!("the server uses {busy:.2} of {:.2} cores", cores.value),
-                [seen, cores],
-            ),
-        },
-        _ => unseen(Source::Process, "server"),
-    }
+    cores_are_full(scene, "server")
 }
 
 fn threads_wait(scene: &Scene<'_>) -> Answer {
