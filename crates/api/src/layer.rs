@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use hyper::body::Incoming;
 use telemetry::{
     log,
-    trace::{self, parent::Traceparent, span::Step},
+    trace::{self, Open, parent::Traceparent, span::Step},
 };
 
 use crate::{
@@ -81,8 +81,8 @@ pub(crate) async fn answer(site: Arc<Site>, wire: Arc<Wire>, request: Request<In
     // What is logged on the way stands under the request's id, as the page of a 500 promises.
     let id = Arc::clone(&exchange.id);
     let outcome = outcome(&site, &mut exchange, &mut wanted, request);
-    let (outcome, ended) = trace::scope(trace, log::request::scope(id, outcome)).await;
-    let mut response = respond(exchange, &wanted, outcome, ended);
+    let handled = trace::scope(trace, log::request::scope(id, outcome)).await;
+    let mut response = respond(exchange, &wanted, handled);
     if site.is_draining() {
         close(&mut response, wanted.http2);
     }
@@ -113,40 +113,63 @@ enum Outcome {
     Problem(Problem),
 }
 
+/// What came of a request.
+struct Handled {
+    outcome: Outcome,
+    /// When it was there.
+    at: Instant,
+    /// The handler's, which is written down with those after it.
+    step: Open,
+}
+
+impl Handled {
+    /// No handler has seen it.
+    fn early(outcome: Outcome) -> Handled {
+        Handled {
+            outcome,
+            at: Instant::now(),
+            step: Open::NONE,
+        }
+    }
+}
+
 /// Where a request goes.
 enum Destination {
     Route(Box<Call>),
     Options(String),
 }
 
-/// With when it was there.
 async fn outcome(
     site: &Arc<Site>,
     exchange: &mut Exchange,
     wanted: &mut Wanted,
     request: Request<Incoming>,
-) -> (Outcome, Instant) {
+) -> Handled {
     wanted.http2 = request.version() == http::Version::HTTP_2;
     // Before any work: a refusal must cost less than an answer.
     match site.gate.enter() {
         Ok(entered) => exchange.entered = Some(entered),
         Err(rejection) => {
             site.metric.bound(Limit::InFlight);
-            return (Outcome::Problem(rejection.into()), Instant::now());
+            return Handled::early(Outcome::Problem(rejection.into()));
         }
     }
     match route(site, exchange, wanted, request) {
-        Err(rejection) => (Outcome::Problem(rejection.into()), Instant::now()),
-        Ok(Destination::Options(allow)) => (Outcome::Options(allow), Instant::now()),
+        Err(rejection) => Handled::early(Outcome::Problem(rejection.into())),
+        Ok(Destination::Options(allow)) => Handled::early(Outcome::Options(allow)),
         Ok(Destination::Route(call)) => {
             // Where one step ends the next begins: the clock is read once for both.
             let routed = Instant::now();
-            exchange.trace.add(Step::Route, exchange.began, routed);
-            let step = exchange.trace.begin_at(Step::Handle, routed);
+            let step = exchange.trace.steps(|steps| {
+                steps.add(Step::Route, exchange.began, routed);
+                steps.begin_at(Step::Handle, routed)
+            });
             let outcome = run(site, exchange, *call).await;
-            let ended = Instant::now();
-            exchange.trace.end_at(step, ended);
-            (outcome, ended)
+            Handled {
+                outcome,
+                at: Instant::now(),
+                step: step.unwrap_or(Open::NONE),
+            }
         }
     }
 }
@@ -185,7 +208,7 @@ fn route(
         Matched::Route { name, path } => (name, path),
     };
     exchange.route = Some(name);
-    exchange.trace.route(name.label());
+    exchange.trace.route(name.traced());
     let mut query = Query::parse(raw_query)?;
     if name.route().parameters.contains(&Parameter::Pretty) {
         wanted.pretty = query.flag("pretty")?;
@@ -233,7 +256,8 @@ async fn run(site: &Arc<Site>, exchange: &Exchange, call: Call) -> Outcome {
     }
 }
 
-fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Instant) -> Response<Body> {
+fn respond(exchange: Exchange, wanted: &Wanted, handled: Handled) -> Response<Body> {
+    let Handled { outcome, at, step } = handled;
     let mut headers = HeaderMap::with_capacity(12);
     let mut status = StatusCode::OK;
     let answer = match outcome {
@@ -247,10 +271,10 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Insta
             let spent = Spent {
                 timing: Timing::default(),
                 status: StatusCode::NO_CONTENT,
-                handled,
-                encoded: handled,
+                handled: at,
+                encoded: at,
             };
-            return send(headers, &spent, exchange, None);
+            return send(headers, &spent, exchange, step, None);
         }
         Outcome::Problem(problem) => {
             if let Some(limit) = Limit::of(problem.kind) {
@@ -293,7 +317,6 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Insta
             HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
         );
     }
-    let step = exchange.trace.begin_at(Step::Encode, handled);
     let encoding = if answer.is_plain {
         Encoding::Identity
     } else {
@@ -303,7 +326,6 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Insta
     let kept = |encoding| form(&exchange.site, answered?, encoding);
     let (content, encoding) = encode(answer.content, media, wanted.pretty, encoding, kept);
     let encoded = Instant::now();
-    exchange.trace.end_at(step, encoded);
     if let Some(encoding) = encoding.name() {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
@@ -313,10 +335,10 @@ fn respond(exchange: Exchange, wanted: &Wanted, outcome: Outcome, handled: Insta
     let spent = Spent {
         timing: answer.timing,
         status,
-        handled,
+        handled: at,
         encoded,
     };
-    send(headers, &spent, exchange, Some(content))
+    send(headers, &spent, exchange, step, Some(content))
 }
 
 fn refuse(problem: &Problem, headers: &mut HeaderMap) {
@@ -388,15 +410,24 @@ fn send(
     mut headers: HeaderMap,
     spent: &Spent,
     mut exchange: Exchange,
+    handling: Open,
     content: Option<Content>,
 ) -> Response<Body> {
     let status = spent.status;
     exchange.status = Some(status.as_u16());
-    // It ends with the exchange, when the last byte is handed over.
-    let _until_the_end = exchange.trace.begin_at(Step::Write, spent.encoded);
+    let split = exchange.trace.steps(|steps| {
+        steps.end_at(handling, spent.handled);
+        if content.is_some() {
+            steps.add(Step::Encode, spent.handled, spent.encoded);
+        }
+        // It ends with the exchange, when the last byte is handed over.
+        let _until_the_end = steps.begin_at(Step::Write, spent.encoded);
+        steps.split()
+    });
+    let timing = spent.header(&exchange, split.unwrap_or_default());
     // No two answers have the same of these: kept in HPACK's table they would only push out what repeats.
     for (name, value) in [
-        (SERVER_TIMING, Some(spent.header(&exchange))),
+        (SERVER_TIMING, Some(timing)),
         (REQUEST_ID, HeaderValue::from_str(&exchange.id).ok()),
     ] {
         headers.extend(value.map(|mut value| {

@@ -181,14 +181,17 @@ impl Name {
         self.route().paths[0]
     }
 
-    /// With its method, as one path may have several.
-    pub(crate) fn label(self) -> &'static str {
-        static LABELS: LazyLock<Vec<(Name, String)>> = LazyLock::new(|| {
+    /// As traces name it: with its method, as one path may have several.
+    pub(crate) fn traced(self) -> telemetry::trace::name::Name {
+        static NAMES: LazyLock<Vec<telemetry::trace::name::Name>> = LazyLock::new(|| {
             let label = |name: &Name| format!("{} {}", name.route().method.name(), name.pattern());
-            Name::ALL.iter().map(|name| (*name, label(name))).collect()
+            let names = Name::ALL.iter().map(label);
+            names
+                .map(|label| telemetry::trace::name::Name::of(&label))
+                .collect()
         });
-        let found = LABELS.iter().find(|(name, _)| *name == self);
-        found.map_or("", |(_, label)| label)
+        // The list is in the order of the names; a test holds it so.
+        NAMES[self as usize]
     }
 
     /// What may stand in the query, column filters left out.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use http::{HeaderValue, StatusCode};
+use telemetry::trace::Split;
 
 use crate::{
     answer::Timing,
@@ -20,9 +21,9 @@ pub(crate) struct Spent {
 }
 
 impl Spent {
-    /// As the header's value.
-    pub(crate) fn header(&self, exchange: &Exchange) -> HeaderValue {
-        let timing = self.split(exchange);
+    /// As the header's value, with what the trace has seen.
+    pub(crate) fn header(&self, exchange: &Exchange, seen: Split) -> HeaderValue {
+        let timing = self.timing(seen);
         let mut text = Vec::with_capacity(256);
         if timing.statements > 0 {
             put(&mut text, "queue;dur=", timing.queue);
@@ -48,15 +49,14 @@ impl Spent {
     }
 
     /// What the handler knows; of others, what their trace has seen.
-    fn split(&self, exchange: &Exchange) -> Timing {
+    fn timing(&self, seen: Split) -> Timing {
         if self.timing.statements > 0 {
             return self.timing;
         }
-        let split = exchange.trace.split();
         Timing {
-            pool: split.pool,
-            database: split.database,
-            statements: split.statements,
+            pool: seen.pool,
+            database: seen.database,
+            statements: seen.statements,
             ..self.timing
         }
     }

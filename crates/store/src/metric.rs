@@ -60,6 +60,9 @@ pub struct Statements {
     pub failures: Counter,
     /// Its text when first seen.
     sql: Arc<str>,
+    /// As traces name it and its text, looked up once.
+    pub(crate) name: Name,
+    sql_name: Name,
     /// Routes that caused it, and how often each.
     routes: Mutex<Vec<(Name, u64)>>,
 }
@@ -83,18 +86,20 @@ impl Default for Metric {
 
 impl Metric {
     /// The statements of this name, which is one of the model's.
-    pub(crate) fn of(&self, name: &str, sql: &Arc<str>) -> Arc<Statements> {
+    pub(crate) fn of(&self, what: &str, sql: &Arc<str>) -> Arc<Statements> {
         let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = by_name.get(name) {
+        if let Some(known) = by_name.get(what) {
             return Arc::clone(known);
         }
-        let name = if by_name.len() < NAMES_MAX { name } else { "other" };
-        let statements = by_name.entry(name.to_owned()).or_insert_with(|| {
+        let what = if by_name.len() < NAMES_MAX { what } else { "other" };
+        let statements = by_name.entry(what.to_owned()).or_insert_with(|| {
             Arc::new(Statements {
                 seconds: Histogram::new(Unit::Seconds, SECONDS),
                 rows: Counter::default(),
                 failures: Counter::default(),
                 sql: Arc::clone(sql),
+                name: Name::of(what),
+                sql_name: Name::of(sql),
                 routes: Mutex::default(),
             })
         });
@@ -119,12 +124,24 @@ impl Statements {
         &self.sql
     }
 
+    /// As traces name the text, which is most often the one first seen.
+    pub(crate) fn name_of(&self, sql: &Arc<str>) -> Name {
+        if Arc::ptr_eq(sql, &self.sql) || *sql == self.sql {
+            self.sql_name
+        } else {
+            Name::of(sql)
+        }
+    }
+
     /// Routes that caused it, as their traces tell, and how often each.
     pub fn routes(&self) -> Vec<(Name, u64)> {
         self.routes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn caused_by(&self, asking: &[Name]) {
+        if asking.is_empty() {
+            return;
+        }
         let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
         for route in asking {
             match routes.iter_mut().find(|(known, _)| known == route) {

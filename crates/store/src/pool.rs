@@ -13,7 +13,7 @@ use embedded::{Caps, Databases, EngineKind};
 use futures_util::future::try_join_all;
 use telemetry::{
     metric::number::Gauge,
-    trace::{self, span::Step},
+    trace::{self, name::Name, span::Step},
 };
 use tokio::{
     runtime::Handle,
@@ -41,6 +41,8 @@ pub struct Pool(Arc<Inner>);
 
 struct Inner {
     database: String,
+    /// As traces name it.
+    name: Name,
     config: Config,
     databases: Arc<Databases>,
     permits: Arc<Semaphore>,
@@ -96,6 +98,7 @@ impl Pool {
     pub fn new(database: String, config: Config, databases: Arc<Databases>) -> Pool {
         Pool(Arc::new(Inner {
             permits: Arc::new(Semaphore::new(config.connections)),
+            name: Name::of(&database),
             database,
             config,
             databases,
@@ -109,6 +112,11 @@ impl Pool {
     /// The database's name in the model.
     pub fn database(&self) -> &str {
         &self.0.database
+    }
+
+    /// The same, as traces name it.
+    pub(crate) fn name(&self) -> Name {
+        self.0.name
     }
 
     /// Connections at most.
@@ -165,9 +173,9 @@ impl Pool {
         let began = Instant::now();
         let until = deadline.min(began + inner.config.wait_max);
         let trace = trace::current();
-        let step = trace.begin(Step::Pool {
-            database: trace.name(&inner.database),
-        });
+        // The clock is read once at each end, for the metric and the trace.
+        let database = inner.name;
+        let step = trace.begin_at(Step::Pool { database }, began.into_std());
         // Counted also when the waiting is given up.
         let waiting = Waiting::begin(&inner.metric.leases_waiting);
         let permit = timeout_at(until, inner.permits.clone().acquire_owned()).await;
@@ -190,8 +198,9 @@ impl Pool {
                 .await
                 .inspect_err(|_| trace.fail(step))?,
         };
-        let waited = began.elapsed();
-        trace.end(step);
+        let given = Instant::now();
+        let waited = given.saturating_duration_since(began);
+        trace.end_at(step, given.into_std());
         inner.metric.leases.add(1);
         inner.metric.lease_wait.observe(waited);
         Ok(Lease {
@@ -330,7 +339,7 @@ impl Lease {
         self.busy = true;
         let trace = trace::current();
         let step = trace.begin(Step::Prepare {
-            database: trace.name(&self.pool.0.database),
+            database: self.pool.0.name,
         });
         let prepared = connection.client.prepare(sql).await;
         trace.end(step);

@@ -277,21 +277,29 @@ impl Counted {
     pub(crate) fn begin(pool: &Pool, what: &str, sql: &Arc<str>) -> Counted {
         let trace = trace::current();
         let statements = pool.metric().of(what, sql);
-        statements.caused_by(&trace.routes());
-        Counted {
-            step: trace.begin(Step::Statement {
-                database: trace.name(pool.database()),
-                statement: trace.name(what),
-                sql: trace.name(sql),
+        // The clock is read once at each end, for the metric and the trace.
+        let began = Instant::now();
+        let step = if trace.is_on() {
+            statements.caused_by(&trace.routes());
+            let step = Step::Statement {
+                database: pool.name(),
+                statement: statements.name,
+                sql: statements.name_of(sql),
                 rows: 0,
-            }),
+            };
+            trace.begin_at(step, began.into_std())
+        } else {
+            Open::NONE
+        };
+        Counted {
+            step,
             trace,
             pool: pool.clone(),
             what: what.to_owned(),
             statements,
             sql: Arc::clone(sql),
             runtime: Handle::current(),
-            began: Instant::now(),
+            began,
             is_over: false,
         }
     }
@@ -301,10 +309,11 @@ impl Counted {
         if std::mem::replace(&mut self.is_over, true) {
             return;
         }
-        let took = self.began.elapsed();
+        let ended = Instant::now();
+        let took = ended.saturating_duration_since(self.began);
         self.statements.seconds.observe(took);
         self.statements.rows.add(received);
-        self.trace.end_as(self.step, |step| {
+        self.trace.end_as(self.step, ended.into_std(), |step| {
             if let Step::Statement { rows, .. } = step {
                 *rows = received;
             }

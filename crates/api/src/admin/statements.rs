@@ -28,12 +28,12 @@ const PLANS_TIME_MAX: Duration = Duration::from_secs(2);
 pub(super) async fn list(site: &Site) -> Response<Full<Bytes>> {
     let mut databases = Vec::new();
     for pool in site.store.pools() {
-        databases.push(of(site, pool).await);
+        databases.push(of(pool).await);
     }
     json(&json!({ "databases": databases }))
 }
 
-async fn of(site: &Site, pool: &Pool) -> Value {
+async fn of(pool: &Pool) -> Value {
     let asked = statistics::read(pool, Instant::now() + STATISTICS_MAX).await;
     let (state, mut seen) = match asked {
         Ok(Statistics::Seen(seen)) => ("available", seen),
@@ -72,7 +72,7 @@ async fn of(site: &Site, pool: &Pool) -> Value {
             let place = seen.iter().position(|seen| statistics::shape(&seen.sql) == shape);
             let theirs = place.map(|place| seen.swap_remove(place));
             let mut shown = ours.shown(total);
-            shown["routes"] = routes(site, &ours.statements);
+            shown["routes"] = routes(&ours.statements);
             shown["estimate"] = json!(plans.next().flatten().map(|plan| estimate(&plan)));
             shown["postgresql"] = json!(theirs.as_ref().map(counted));
             shown
@@ -114,13 +114,12 @@ impl Ours {
 }
 
 /// Which routes caused it, the most frequent first. A statement for a batch counts for each route of its members.
-fn routes(site: &Site, statements: &Statements) -> Value {
+fn routes(statements: &Statements) -> Value {
     let mut routes = statements.routes();
     routes.sort_by_key(|(_, calls)| std::cmp::Reverse(*calls));
-    let shown = routes.into_iter().map(|(route, calls)| {
-        let route = site.observe.tracer.text(route);
-        json!({ "route": &*route, "calls": calls })
-    });
+    let shown = routes
+        .into_iter()
+        .map(|(route, calls)| json!({ "route": &*route.text(), "calls": calls }));
     shown.collect()
 }
 

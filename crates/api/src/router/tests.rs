@@ -170,7 +170,10 @@ fn the_table_has_every_name_once() {
         ROUTES.iter().map(|route| route.name).collect::<Vec<_>>(),
         Name::ALL
     );
-    for name in Name::ALL {
+    for (at, name) in Name::ALL.into_iter().enumerate() {
         assert!(!name.pattern().is_empty());
+        assert_eq!(name as usize, at);
+        let traced = format!("{} {}", name.route().method.name(), name.pattern());
+        assert_eq!(*name.traced().text(), *traced);
     }
 }

@@ -1,11 +1,13 @@
-//! Names as numbers: a span holds four bytes and no text.
+//! Names as numbers: a span holds two bytes and no text.
+//!
+//! They are of the process, not of a tracer: whoever says the same each time looks its name up once, at start.
 
 use std::{
     array,
     cell::RefCell,
     collections::HashMap,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, LazyLock, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -13,18 +15,39 @@ use std::{
 /// Names at most. They come from the model and from statements; field selections make many of the latter.
 pub const NAMES_MAX: usize = 4096;
 
-/// A name known to one tracer.
+/// A name known to this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Name(u32);
+pub struct Name(u16);
+
+static NAMES: LazyLock<Names> = LazyLock::new(Names::new);
 
 impl Name {
     /// One for what has no name of its own, and for what came after [`NAMES_MAX`].
     pub const OTHER: Name = Name(0);
+
+    /// The text's number, made on first use. Not for what nobody bounds: there are [`NAMES_MAX`].
+    pub fn of(text: &str) -> Name {
+        NAMES.name(text)
+    }
+
+    /// What it stands for.
+    pub fn text(self) -> Arc<str> {
+        NAMES.text(self)
+    }
+
+    pub(super) fn number(self) -> u16 {
+        self.0
+    }
+
+    /// Of a number that was a name's.
+    pub(super) fn from_number(number: u16) -> Name {
+        Name(number)
+    }
 }
 
 #[derive(Debug)]
 pub(crate) struct Names {
-    /// Which it is of the process's, for what threads remember.
+    /// Which it is, for what threads remember: tests have others.
     number: u64,
     known: RwLock<Known>,
 }
@@ -103,7 +126,7 @@ impl Names {
         if known.texts.len() >= NAMES_MAX {
             return (Name::OTHER, None);
         }
-        let name = Name(u32::try_from(known.texts.len()).unwrap_or(0));
+        let name = Name(u16::try_from(known.texts.len()).unwrap_or(0));
         let text: Arc<str> = text.into();
         known.texts.push(Arc::clone(&text));
         known.names.insert(Arc::clone(&text), name);
@@ -112,7 +135,7 @@ impl Names {
 
     pub(crate) fn text(&self, name: Name) -> Arc<str> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let text = known.texts.get(name.0 as usize);
+        let text = known.texts.get(usize::from(name.0));
         text.unwrap_or(&known.texts[0]).clone()
     }
 }

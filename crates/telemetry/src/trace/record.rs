@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     Open, Split, Trace,
+    name::Name,
     parent::Traceparent,
     routes::Routes,
     span::{Span, Step},
@@ -16,33 +17,45 @@ pub(super) const LINKS_MAX: usize = 64;
 /// Room that is there from the start: enough for the reading of a record, and small, as there is one a request.
 const SPANS_FIRST: usize = 8;
 
+/// A batch that worked for a request, and how long that waited for it.
+pub(super) struct Joined {
+    pub(super) batch: Trace,
+    pub(super) source: Name,
+    /// The span that both stand under.
+    pub(super) under: u16,
+    /// Since the trace began.
+    pub(super) began_ns: u64,
+    pub(super) waited_ns: u64,
+}
+
 pub(super) struct Record {
     pub(super) spans: Vec<Span>,
     /// Spans that found no room.
     pub(super) lost: u32,
     /// The innermost that has begun and not ended.
     innermost: u16,
-    /// Batches that worked for this one, each with the span they stand under.
-    pub(super) joined: Vec<(u16, Trace)>,
+    /// Batches that worked for this one. Each is two spans, of which there is nothing but this until somebody reads:
+    /// a batch writes to hundreds of requests, whose memory is not at hand.
+    pub(super) joined: Vec<Joined>,
     /// Those that this one works for.
     pub(super) links: Vec<Traceparent>,
-    /// A trace that will be kept whatever happens: this one, or the first such that it works for.
+    /// Of a batch, the first that it works for and that will be kept whatever happens.
     pub(super) chosen: Option<Traceparent>,
-    /// The route that asks, or those that a batch works for.
+    /// Those that a batch works for.
     pub(super) routes: Routes,
     /// Of the steps that have ended.
     split: Split,
 }
 
 impl Record {
-    pub(super) fn new(chosen: Option<Traceparent>) -> Record {
+    pub(super) fn new() -> Record {
         Record {
             spans: Vec::with_capacity(SPANS_FIRST),
             lost: 0,
             innermost: Span::ROOT,
             joined: Vec::new(),
             links: Vec::new(),
-            chosen,
+            chosen: None,
             routes: Routes::default(),
             split: Split::default(),
         }
@@ -97,12 +110,18 @@ impl Record {
         let _ended = self.push(span);
     }
 
-    pub(super) fn join(&mut self, batch: Trace) {
-        if self.joined.len() < SPANS_MAX {
-            self.joined.push((self.innermost, batch));
-        } else {
+    pub(super) fn join(&mut self, batch: Trace, source: Name, since: Duration, waited: Duration) {
+        if self.joined.len() >= SPANS_MAX {
             self.lost += 1;
+            return;
         }
+        self.joined.push(Joined {
+            batch,
+            source,
+            under: self.innermost,
+            began_ns: Span::nanoseconds(since),
+            waited_ns: Span::nanoseconds(waited),
+        });
     }
 
     pub(super) fn link(&mut self, member: Traceparent) {

@@ -11,14 +11,14 @@ const ROUTES_MAX: usize = 16;
 #[derive(Clone, Copy, Debug)]
 pub struct Routes {
     names: [Name; ROUTES_MAX],
-    count: usize,
+    count: u8,
 }
 
 impl Routes {
     /// One more, if there is room and it is not there.
     pub(super) fn add(&mut self, route: Name) {
-        if self.count < ROUTES_MAX && !self.contains(&route) {
-            self.names[self.count] = route;
+        if usize::from(self.count) < ROUTES_MAX && !self.contains(&route) {
+            self.names[usize::from(self.count)] = route;
             self.count += 1;
         }
     }
@@ -37,6 +37,6 @@ impl Deref for Routes {
     type Target = [Name];
 
     fn deref(&self) -> &[Name] {
-        &self.names[..self.count]
+        &self.names[..usize::from(self.count)]
     }
 }

@@ -6,7 +6,7 @@ use super::{
     id::{SpanId, TraceId},
     keep::Reason,
     kept::{Kept, KeptSpan},
-    name::NAMES_MAX,
+    name::{NAMES_MAX, Names},
     parent::Traceparent,
     span::Step,
     tracer::{Config, End, Tracer},
@@ -128,16 +128,16 @@ fn steps_stand_under_those_that_are_open() {
     let trace = tracer.request(None, Instant::now());
     let handle = trace.begin(Step::Handle);
     let pool = trace.begin(Step::Pool {
-        database: tracer.name("flights"),
+        database: Name::of("flights"),
     });
     trace.end(pool);
     let statement = trace.begin(Step::Statement {
-        database: tracer.name("flights"),
-        statement: tracer.name("delays"),
-        sql: tracer.name("select $1"),
+        database: Name::of("flights"),
+        statement: Name::of("delays"),
+        sql: Name::of("select $1"),
         rows: 0,
     });
-    trace.end_as(statement, |step| {
+    trace.end_as(statement, Instant::now(), |step| {
         if let Step::Statement { rows, .. } = step {
             *rows = 17;
         }
@@ -268,10 +268,10 @@ fn a_batch_knows_the_routes_it_works_for() {
     let batch = tracer.batch();
     for route in ["/a", "/b", "/a"] {
         let member = tracer.request(None, Instant::now());
-        member.route(route);
+        member.route(Name::of(route));
         batch.works_for(&member);
     }
-    let routes: Vec<_> = batch.routes().iter().map(|route| tracer.text(*route)).collect();
+    let routes: Vec<_> = batch.routes().iter().map(|route| route.text()).collect();
     assert_eq!(routes, ["/a".into(), "/b".into()]);
 }
 
@@ -280,7 +280,7 @@ fn a_batch_is_seen_in_each_of_its_members() {
     let tracer = tracer(config());
     let members: Vec<Trace> = (0..3).map(|_| tracer.request(None, Instant::now())).collect();
     let batch = members[0].batch();
-    let source = tracer.name("delays");
+    let source = Name::of("delays");
     for member in &members {
         batch.works_for(member);
         member.join(&batch, source, Instant::now());
@@ -291,7 +291,7 @@ fn a_batch_is_seen_in_each_of_its_members() {
         ids: 2,
     });
     let pool = batch.begin(Step::Pool {
-        database: tracer.name("flights"),
+        database: Name::of("flights"),
     });
     batch.end(pool);
     batch.end(whole);
@@ -404,21 +404,28 @@ fn a_storm_is_not_told_in_full() {
 }
 
 #[test]
-fn spans_and_names_have_limits() {
+fn there_is_a_limit_of_spans() {
     let tracer = tracer(config());
     let trace = tracer.request(None, Instant::now());
     for at in 0..record::SPANS_MAX + 10 {
-        let source = tracer.name(&format!("source {at}"));
+        let source = Name::of(&format!("source {at}"));
         let now = Instant::now();
         trace.add(Step::Queue { source }, now, now);
     }
     let kept = kept(&tracer, &trace);
     assert_eq!((kept.spans.len(), kept.spans_lost), (record::SPANS_MAX, 10));
+}
+
+/// Of names of their own: those of the process are everybody's.
+#[test]
+fn there_is_a_limit_of_names() {
+    let names = Names::new();
     for at in 0..NAMES_MAX {
-        tracer.name(&format!("name {at}"));
+        names.name(&format!("name {at}"));
     }
-    assert_eq!(tracer.name("one too many"), Name::OTHER);
-    assert_ne!(tracer.name("name 1"), Name::OTHER, "known ones stay known");
+    assert_eq!(names.name("one too many"), Name::OTHER);
+    assert_ne!(names.name("name 1"), Name::OTHER, "known ones stay known");
+    assert_eq!(&*names.text(names.name("name 1")), "name 1");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The tracer: begins traces, and at their end keeps some.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU16},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -10,9 +10,9 @@ use super::{
     id::{Ids, TraceId},
     keep::{self, Reason},
     kept::{Kept, KeptSpan, Line, Link},
-    name::{Name, Names},
+    name::Name,
     parent::Traceparent,
-    record::Record,
+    record::{Joined, Record},
     ring::Ring,
     span::{Span, Step},
 };
@@ -45,8 +45,6 @@ pub struct Tracer(Arc<Inner>);
 
 struct Inner {
     config: Config,
-    ids: Ids,
-    names: Names,
     ring: Ring,
     /// Failed and slow traces.
     telling: Rate,
@@ -81,8 +79,6 @@ impl Tracer {
             labels: &["reason"],
         });
         Tracer(Arc::new(Inner {
-            ids: Ids::new(),
-            names: Names::new(),
             ring: Ring::new(config.ring_traces_max),
             telling: Rate::new(config.kept_per_second_max, Duration::from_secs(1)),
             others: Rate::new(config.kept_per_second_max, Duration::from_secs(1)),
@@ -100,26 +96,31 @@ impl Tracer {
         }))
     }
 
-    /// The text's number, to be resolved where it does not cost: at start, or once a plan.
-    pub fn name(&self, text: &str) -> Name {
-        self.0.names.name(text)
-    }
-
-    /// What the number stands for.
-    pub fn text(&self, name: Name) -> Arc<str> {
-        self.0.names.text(name)
-    }
-
     /// A request's trace, to be given back to [`Tracer::end`].
     pub fn request(&self, parent: Option<Traceparent>, began: Instant) -> Trace {
-        self.record(parent, began, |trace| {
-            keep::is_chosen(&self.0.config, trace, parent)
-        })
+        if !self.0.config.enabled {
+            return Trace::off();
+        }
+        let ids = Ids::next();
+        let trace = parent.map_or_else(|| ids.trace(), |parent| parent.trace);
+        Trace(Some(Arc::new(Recording {
+            began,
+            trace,
+            root: ids.span(),
+            parent,
+            is_chosen: keep::is_chosen(&self.0.config, trace, parent),
+            is_batch: false,
+            route: AtomicU16::new(Name::OTHER.number()),
+            record: Mutex::new(Record::new()),
+        })))
     }
 
     /// A batch's trace: it is seen in those of the requests that join it.
     pub fn batch(&self) -> Trace {
-        self.record(None, Instant::now(), |_| false)
+        if !self.0.config.enabled {
+            return Trace::off();
+        }
+        Recording::batch()
     }
 
     /// Ends a request's trace. Returns its id if it is kept.
@@ -131,6 +132,10 @@ impl Tracer {
     pub fn end_at(&self, trace: &Trace, end: End, ended: Instant) -> Option<TraceId> {
         let recording = trace.0.as_ref()?;
         let took = ended.saturating_duration_since(recording.began);
+        // Most are neither, and forgotten.
+        if !end.failed && !recording.is_chosen && took < self.0.config.slow {
+            return None;
+        }
         let reason = keep::reason(
             &self.0.config,
             &keep::Ended {
@@ -166,7 +171,7 @@ impl Tracer {
         if failed || took >= self.0.config.slow {
             return trace.traceparent();
         }
-        recording.record().chosen
+        recording.chosen()
     }
 
     /// The traces in memory, the newest first.
@@ -179,32 +184,6 @@ impl Tracer {
         self.0.ring.find(id)
     }
 
-    fn record(
-        &self,
-        parent: Option<Traceparent>,
-        began: Instant,
-        is_chosen: impl FnOnce(TraceId) -> bool,
-    ) -> Trace {
-        if !self.0.config.enabled {
-            return Trace::off();
-        }
-        let trace = parent.map_or_else(|| self.0.ids.trace(), |parent| parent.trace);
-        let root = self.0.ids.span();
-        let chosen = is_chosen(trace).then_some(Traceparent {
-            trace,
-            span: root,
-            sampled: true,
-        });
-        Trace(Some(Arc::new(Recording {
-            tracer: self.clone(),
-            began,
-            trace,
-            root,
-            parent,
-            record: Mutex::new(Record::new(chosen)),
-        })))
-    }
-
     fn tell(&self, recording: &Recording, end: End, reason: Reason, took: Duration) -> Kept {
         // Asked for only here: traces that are forgotten need no wall clock.
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -212,17 +191,14 @@ impl Tracer {
         let took_ns = Span::nanoseconds(took);
         let record = recording.record();
         let mut telling = Telling {
-            tracer: self,
             recording,
             took_ns,
-            spans: Vec::with_capacity(record.spans.len() + record.joined.len() * 4),
+            spans: Vec::with_capacity(record.spans.len() + record.joined.len() * 5),
         };
         telling.own(&record.spans);
         let mut lost = record.lost;
-        for (under, batch) in &record.joined {
-            if let Some(batch) = &batch.0 {
-                lost += telling.batch(*under, batch);
-            }
+        for joined in &record.joined {
+            lost += telling.joined(joined);
         }
         Kept {
             trace_id: recording.trace,
@@ -243,7 +219,6 @@ impl Tracer {
 
 /// A trace being written out.
 struct Telling<'a> {
-    tracer: &'a Tracer,
     recording: &'a Recording,
     took_ns: u64,
     spans: Vec<KeptSpan>,
@@ -263,7 +238,24 @@ impl Telling<'_> {
         }
     }
 
-    /// The spans of a batch under one of ours. Returns how many it had no room for.
+    /// The wait for a batch, and its spans. Returns how many it had no room for.
+    fn joined(&mut self, joined: &Joined) -> u32 {
+        let queue = Span {
+            step: Step::Queue {
+                source: joined.source,
+            },
+            parent: joined.under,
+            failed: false,
+            began_ns: joined.began_ns,
+            took_ns: joined.waited_ns,
+        };
+        self.own(&[queue]);
+        match &joined.batch.0 {
+            Some(batch) => self.batch(joined.under, batch),
+            None => 0,
+        }
+    }
+
     fn batch(&mut self, under: u16, batch: &Recording) -> u32 {
         let under = self.parent(under, 0);
         let first = self.spans.len();
@@ -305,7 +297,7 @@ impl Telling<'_> {
     }
 
     fn told(&self, span: &Span, offset: u64) -> KeptSpan {
-        let text = |name: Name| Some(self.tracer.0.names.text(name));
+        let text = |name: Name| Some(name.text());
         let began_ns = span.began_ns.saturating_add(offset).min(self.took_ns);
         let rest = self.took_ns - began_ns;
         let mut told = KeptSpan {

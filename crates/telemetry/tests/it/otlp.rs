@@ -16,6 +16,7 @@ use telemetry::{
     otlp::{self, Exporter, Headers, Protocol, Resource, Sink},
     push::endpoint::{Authorities, Endpoint},
     trace::{
+        name::Name,
         span::Step,
         tracer::{self, End, Tracer},
     },
@@ -101,8 +102,8 @@ pub(crate) fn request(tracer: &Tracer) {
     let trace = tracer.request(None, Instant::now());
     let batch = tracer.batch();
     batch.works_for(&trace);
-    let source = tracer.name("delays");
-    let database = tracer.name("flights");
+    let source = Name::of("delays");
+    let database = Name::of("flights");
     trace.join(&batch, source, Instant::now());
     let whole = batch.begin(Step::Batch {
         source,
@@ -112,7 +113,7 @@ pub(crate) fn request(tracer: &Tracer) {
     let statement = batch.begin(Step::Statement {
         database,
         statement: source,
-        sql: tracer.name("select $1"),
+        sql: Name::of("select $1"),
         rows: 12,
     });
     batch.end(statement);
