@@ -466,6 +466,14 @@ pub(crate) struct Settings {
         help_heading = "Telemetry"
     )]
     pub(crate) pyroscope: Option<String>,
+    /// File of headers for Pyroscope, a `name: value` a line: its tenant, and keys.
+    #[arg(
+        long,
+        env = "SIDEQUEST_PYROSCOPE_HEADERS",
+        value_name = "FILE",
+        help_heading = "Telemetry"
+    )]
+    pub(crate) pyroscope_headers: Option<PathBuf>,
     /// How much time one pushed profile covers, at least: while little runs, one covers up to ten minutes.
     #[arg(
         long,

@@ -253,6 +253,7 @@ impl Config {
                 statements_slow: settings.statements_slow,
                 sql_comments: settings.sql_comments,
                 pyroscope: settings.pyroscope,
+                pyroscope_headers: settings.pyroscope_headers,
                 profile_interval: settings.profile_interval,
             })?,
             log: Log {
@@ -367,6 +368,7 @@ impl Settings {
             statements_slow,
             sql_comments,
             pyroscope,
+            pyroscope_headers,
             profile_interval,
             log_level,
             log_format,
@@ -400,6 +402,7 @@ impl Settings {
             statements_slow: statements_slow.or(other.statements_slow),
             sql_comments: sql_comments.or(other.sql_comments),
             pyroscope: pyroscope.or(other.pyroscope),
+            pyroscope_headers: pyroscope_headers.or(other.pyroscope_headers),
             profile_interval: profile_interval.or(other.profile_interval),
             log_level: log_level.or(other.log_level),
             log_format: log_format.or(other.log_format),
@@ -468,6 +471,7 @@ fn read_file(path: &Path) -> anyhow::Result<Settings> {
         &mut settings.tls_cert,
         &mut settings.tls_key,
         &mut settings.otlp_headers,
+        &mut settings.pyroscope_headers,
     ]
     .into_iter()
     .flatten()

@@ -2,6 +2,7 @@
 //!
 //! A request gives its trace away and never waits: the queue is bounded, and what finds no room is counted.
 
+mod batch;
 mod encode;
 mod exporter;
 
@@ -42,6 +43,8 @@ pub struct Config {
     pub queue_traces_max: usize,
     /// Traces of one batch.
     pub batch_traces_max: usize,
+    /// Bytes of one batch, unless a single trace has more: collectors refuse what is too large, by gRPC's default 4 MiB.
+    pub batch_bytes_max: usize,
     /// How long the first trace of a batch waits for others.
     pub delay: Duration,
     /// The collector answers within it, or has failed.

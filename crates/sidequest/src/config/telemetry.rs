@@ -28,6 +28,8 @@ const RING_TRACES_MAX: usize = 512;
 const KEPT_PER_SECOND_MAX: u32 = 50;
 const QUEUE_TRACES_MAX: usize = 512;
 const BATCH_TRACES_MAX: usize = 64;
+/// Half of what servers of gRPC take.
+const BATCH_BYTES_MAX: usize = 2 << 20;
 const BATCH_DELAY: Duration = Duration::from_secs(1);
 const PUSH_TIMEOUT: Duration = Duration::from_secs(10);
 const ATTEMPTS_MAX: u32 = 5;
@@ -47,6 +49,7 @@ pub(super) struct Given {
     pub(super) statements_slow: Option<Span>,
     pub(super) sql_comments: Option<bool>,
     pub(super) pyroscope: Option<String>,
+    pub(super) pyroscope_headers: Option<std::path::PathBuf>,
     pub(super) profile_interval: Option<Span>,
 }
 
@@ -65,10 +68,15 @@ impl Telemetry {
         if given.otlp.is_none() && (given.otlp_protocol.is_some() || given.otlp_headers.is_some()) {
             bail!("find the collector of traces: give --otlp URL too");
         }
-        let headers = given.otlp_headers.as_deref().map(read_headers).transpose()?;
+        if given.pyroscope.is_none() && given.pyroscope_headers.is_some() {
+            bail!("find the Pyroscope: give --pyroscope URL too");
+        }
+        let headers = |file: Option<&Path>, of| file.map(|file| read_headers(file, of)).transpose();
+        let otlp_headers = headers(given.otlp_headers.as_deref(), "the collector")?;
+        let pyroscope_headers = headers(given.pyroscope_headers.as_deref(), "Pyroscope")?;
         let otlp = given
             .otlp
-            .map(|url| exporter(&url, given.otlp_protocol, headers.unwrap_or_default()))
+            .map(|url| exporter(&url, given.otlp_protocol, otlp_headers.unwrap_or_default()))
             .transpose()?;
         let interval = given.profile_interval.unwrap_or_else(|| span(PROFILE_INTERVAL)).0;
         let pyroscope = given
@@ -83,7 +91,7 @@ impl Telemetry {
                         age_max: PROFILE_AGE_MAX.max(interval),
                     },
                     timeout: PUSH_TIMEOUT,
-                    headers: Headers::default(),
+                    headers: pyroscope_headers.unwrap_or_default(),
                 })
             })
             .transpose()?;
@@ -117,6 +125,7 @@ impl super::Config {
             statements_slow: None,
             sql_comments: None,
             pyroscope: Some("http://localhost:4040".to_owned()),
+            pyroscope_headers: None,
             profile_interval: None,
         })
     }
@@ -137,6 +146,7 @@ fn exporter(url: &str, protocol: Option<OtlpProtocol>, headers: Headers) -> anyh
         },
         queue_traces_max: QUEUE_TRACES_MAX,
         batch_traces_max: BATCH_TRACES_MAX,
+        batch_bytes_max: BATCH_BYTES_MAX,
         delay: BATCH_DELAY,
         timeout: PUSH_TIMEOUT,
         attempts_max: ATTEMPTS_MAX,
@@ -145,8 +155,8 @@ fn exporter(url: &str, protocol: Option<OtlpProtocol>, headers: Headers) -> anyh
     })
 }
 
-fn read_headers(path: &Path) -> anyhow::Result<Headers> {
-    let what = || format!("read the headers for the collector from {}", path.display());
+fn read_headers(path: &Path, of: &str) -> anyhow::Result<Headers> {
+    let what = || format!("read the headers for {of} from {}", path.display());
     let length = std::fs::metadata(path).with_context(what)?.len();
     if length > HEADERS_BYTES_MAX {
         bail!("{}: more than {HEADERS_BYTES_MAX} bytes", what());

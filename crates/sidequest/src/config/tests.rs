@@ -189,3 +189,19 @@ fn quiet_leaves_warnings() {
         "debug"
     );
 }
+
+/// A tenant and a key for Pyroscope stand in a file, which nothing that is shown repeats.
+#[test]
+fn headers_for_pyroscope_are_read_and_not_shown() {
+    let file = File::new(
+        "pyroscope",
+        "# ours\nX-Scope-OrgID: team\nAuthorization: Bearer marked\n",
+    );
+    let options = ["--pyroscope-headers", file.path()];
+    assert!(refusal(&options).contains("--pyroscope"));
+    let options = [&options[..], &["--pyroscope", "http://localhost:4040"]].concat();
+    let config = resolve(&options, &environment());
+    let shown = format!("{:?} {}", config.telemetry, config.shown());
+    assert!(shown.contains("x-scope-orgid"), "{shown}");
+    assert!(!shown.contains("marked") && !shown.contains("team"), "{shown}");
+}

@@ -49,6 +49,28 @@ pub(super) fn request(resource: &Resource, traces: &[Arc<Kept>]) -> Vec<u8> {
     request.into_bytes()
 }
 
+/// So many bytes has the trace in a request at most, found without writing it.
+pub(super) fn bytes_at_most(trace: &Kept) -> usize {
+    let root = 400 + 2 * (trace.method.len() + trace.route.len());
+    root + trace.spans.iter().map(step_bytes_at_most).sum::<usize>()
+}
+
+/// Of each part its texts, with the keys that stand before them and some bytes for lengths.
+fn step_bytes_at_most(step: &KeptSpan) -> usize {
+    let text = |text: &Option<Arc<str>>, keys: usize, times: usize| {
+        text.as_ref().map_or(0, |text| keys + times * text.len())
+    };
+    let number = |is_there: bool| if is_there { 60 } else { 0 };
+    110 + step.step.len()
+        + text(&step.about, 50, 2)
+        + text(&step.database, 90, 2)
+        + text(&step.sql, 40, 1)
+        + number(step.rows.is_some())
+        + number(step.wants.is_some())
+        + number(step.objects.is_some())
+        + step.links.len() * 40
+}
+
 fn root(span: &mut Message, trace: &Kept) {
     span.bytes(1, &trace.trace_id.bytes());
     span.bytes(2, &trace.span_id.bytes());
@@ -145,3 +167,6 @@ fn number(span: &mut Message, key: &str, value: u64) {
         });
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use super::{Config, Protocol, encode};
+use super::{Config, Protocol, batch::Batch, encode};
 use crate::{
     metric::number::Counter,
     push::{Answer, Client, Failure},
@@ -54,7 +54,7 @@ impl Exporter {
     /// Without a trace there is neither a timer nor a connection.
     pub async fn run(mut self, closing: impl Future<Output = ()>) {
         let mut closing = std::pin::pin!(closing);
-        let mut batch = Vec::new();
+        let mut batch = Batch::default();
         let until = loop {
             tokio::select! {
                 () = &mut closing => break Instant::now() + LAST_MAX,
@@ -66,7 +66,7 @@ impl Exporter {
             }
             let mut until = None;
             let sent = {
-                let mut sending = Box::pin(self.send(&batch));
+                let mut sending = Box::pin(self.send(batch.traces()));
                 tokio::select! {
                     () = &mut sending => true,
                     () = &mut closing => {
@@ -76,24 +76,27 @@ impl Exporter {
                 }
             };
             if !sent {
-                self.is_late(&batch);
+                self.is_late(batch.traces());
             }
-            batch.clear();
+            batch.clear(&self.config);
             if let Some(until) = until {
                 break until;
             }
         };
         loop {
             self.at_once(&mut batch);
-            if batch.is_empty() {
+            if batch.traces().is_empty() {
                 return;
             }
             // A collector that did not answer in that time is not asked again.
-            let sent = Instant::now() < until && timeout_at(until, Box::pin(self.send(&batch))).await.is_ok();
+            let sent = Instant::now() < until
+                && timeout_at(until, Box::pin(self.send(batch.traces())))
+                    .await
+                    .is_ok();
             if !sent {
-                self.is_late(&batch);
+                self.is_late(batch.traces());
             }
-            batch.clear();
+            batch.clear(&self.config);
         }
     }
 
@@ -108,10 +111,10 @@ impl Exporter {
     }
 
     /// What waits, without waiting for more.
-    fn at_once(&mut self, batch: &mut Vec<Arc<Kept>>) {
-        while batch.len() < self.config.batch_traces_max {
+    fn at_once(&mut self, batch: &mut Batch) {
+        while !batch.is_full(&self.config) {
             match self.waiting.try_recv() {
-                Ok(next) => batch.push(next),
+                Ok(next) => batch.add(next, &self.config),
                 Err(_) => return,
             }
         }
@@ -196,19 +199,18 @@ impl Exporter {
 
 /// Waits for a trace, and for what comes within the delay after it. False: there will be no more.
 /// Given up halfway, it leaves what it has in the batch.
-async fn gather(
-    waiting: &mut mpsc::Receiver<Arc<Kept>>,
-    config: &Config,
-    batch: &mut Vec<Arc<Kept>>,
-) -> bool {
-    let Some(first) = waiting.recv().await else {
-        return false;
-    };
-    batch.push(first);
+async fn gather(waiting: &mut mpsc::Receiver<Arc<Kept>>, config: &Config, batch: &mut Batch) -> bool {
+    // One may be left that found no room in the last batch.
+    if batch.traces().is_empty() {
+        let Some(first) = waiting.recv().await else {
+            return false;
+        };
+        batch.add(first, config);
+    }
     let until = Instant::now() + config.delay;
-    while batch.len() < config.batch_traces_max {
+    while !batch.is_full(config) {
         match timeout_at(until, waiting.recv()).await {
-            Ok(Some(next)) => batch.push(next),
+            Ok(Some(next)) => batch.add(next, config),
             Ok(None) | Err(_) => break,
         }
     }

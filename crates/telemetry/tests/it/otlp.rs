@@ -38,6 +38,7 @@ pub(crate) fn config(url: &str, protocol: Protocol) -> otlp::Config {
         },
         queue_traces_max: 16,
         batch_traces_max: 8,
+        batch_bytes_max: 1 << 20,
         delay: Duration::from_millis(5),
         timeout: Duration::from_secs(5),
         attempts_max: 3,
@@ -261,6 +262,44 @@ async fn traces_go_in_batches() {
     let bodies = collector.taken(2).await;
     let counts: Vec<usize> = bodies.iter().map(|taken| spans(&taken.body).len()).collect();
     assert_eq!(counts, [8 * 5, 4 * 5]);
+    rig.ended().await;
+}
+
+/// Three of them fit, so that twelve go in four, and nothing is lost between two.
+#[tokio::test]
+async fn batches_are_bounded_by_their_bytes_too() {
+    const BYTES_MAX: usize = 5_000;
+    let collector = Collector::start(&[Behaviour::Take]).await;
+    let mut config = config(&collector.url(), Protocol::Http);
+    config.delay = Duration::from_millis(200);
+    config.batch_bytes_max = BYTES_MAX;
+    let rig = Rig::start(config);
+    for _ in 0..12 {
+        request(&rig.tracer);
+    }
+    let bodies = collector.taken(4).await;
+    for taken in &bodies {
+        assert!(taken.body.len() <= BYTES_MAX, "{}", taken.body.len());
+        assert_eq!(spans(&taken.body).len(), 3 * 5);
+    }
+    let text = rig.ended().await;
+    assert!(text.contains("sidequest_otlp_sent_traces_total 12\n"), "{text}");
+}
+
+/// It is sent alone, as the collector may take it all the same.
+#[tokio::test]
+async fn a_trace_that_is_larger_than_a_batch_goes_alone() {
+    let collector = Collector::start(&[Behaviour::Take]).await;
+    let mut config = config(&collector.url(), Protocol::Http);
+    config.delay = Duration::from_millis(200);
+    config.batch_bytes_max = 1;
+    let rig = Rig::start(config);
+    for _ in 0..3 {
+        request(&rig.tracer);
+    }
+    for taken in collector.taken(3).await {
+        assert_eq!(spans(&taken.body).len(), 5);
+    }
     rig.ended().await;
 }
 

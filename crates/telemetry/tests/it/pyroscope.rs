@@ -31,8 +31,9 @@ async fn windows_are_pushed_one_after_the_other() {
             age_max: Duration::from_secs(600),
         },
         timeout: Duration::from_secs(5),
-        headers: Headers::default(),
+        headers: Headers::new(&[("X-Scope-OrgID".to_owned(), "marked".to_owned())]).unwrap(),
     };
+    assert!(!format!("{config:?}").contains("marked"));
     let pusher = pyroscope::pusher(config, Profiler::new(), &Registry::new());
     let (end, ended) = oneshot::channel::<()>();
     let mut running = JoinSet::new();
@@ -52,6 +53,7 @@ async fn windows_are_pushed_one_after_the_other() {
     let _ = end.send(());
     while running.join_next().await.is_some() {}
     let first = &taken[0];
+    assert_eq!(first.headers["x-scope-orgid"], "marked");
     assert!(
         first
             .target
