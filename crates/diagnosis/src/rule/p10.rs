@@ -8,6 +8,7 @@ use crate::{
     scene::{Answer, Claim, Scene, answer, unseen},
     signal::Signal,
     source::Source,
+    view::Seen,
 };
 
 pub(super) const RULE: Rule = Rule {
@@ -32,36 +33,59 @@ const COUNTS: [(Signal, &str); 3] = [
     (Signal::ClientConnectFailures, "EMFILE"),
 ];
 
+/// What clients get to see of a server that has no descriptor for them.
+const REFUSALS: [(Signal, &str); 4] = [
+    (Signal::ClientStatus, "502"),
+    (Signal::ClientStatus, "503"),
+    (Signal::ClientStatus, "500"),
+    (Signal::ClientResets, ""),
+];
+
 fn claim(scene: &Scene<'_>) -> Option<Claim> {
-    scene.errors(&COUNTS)
+    let is_at_limit = fullest(scene).is_some_and(|(share, ..)| share >= AT_LIMIT);
+    scene
+        .errors(&COUNTS)
+        .or_else(|| scene.errors(&REFUSALS).filter(|_| is_at_limit))
 }
 
 fn direct(scene: &Scene<'_>) -> Answer {
-    counted(
+    let counted = counted(
         scene,
         &COUNTS,
         "times no descriptor or slot was left",
         Source::Proxy,
-    )
+    );
+    match files_are_at_the_limit(scene) {
+        Answer::Yes(said) if !matches!(counted, Answer::Yes(_)) => Answer::Yes(said),
+        _ => counted,
+    }
+}
+
+/// Of a party's descriptors: it needs one for a moment to refuse with.
+const AT_LIMIT: f64 = 0.95;
+
+/// The party that has most of its files open, and what share of them.
+fn fullest(scene: &Scene<'_>) -> Option<(f64, &'static str, Seen, Seen)> {
+    let parties = ["proxy", "server", "client"].into_iter().filter_map(|party| {
+        let open = scene.view.worst(Signal::ProcessFiles, party)?;
+        let most = scene.view.fact(Signal::ProcessFilesMax, party)?;
+        (most.value > 0.0).then(|| (open.value / most.value, party, open, most))
+    });
+    parties.max_by(|a, b| a.0.total_cmp(&b.0))
 }
 
 fn files_are_at_the_limit(scene: &Scene<'_>) -> Answer {
-    for party in ["proxy", "server", "client"] {
-        if let (Some(open), Some(most)) = (
-            scene.view.worst(Signal::ProcessFiles, party),
-            scene.view.fact(Signal::ProcessFilesMax, party),
-        ) {
-            return answer(
-                open.value >= 0.95 * most.value,
-                format!(
-                    "the {party} has {:.0} of {:.0} files open",
-                    open.value, most.value
-                ),
-                [open, most],
-            );
-        }
+    match fullest(scene) {
+        Some((share, party, open, most)) => answer(
+            share >= AT_LIMIT,
+            format!(
+                "the {party} has {:.0} of {:.0} files open",
+                open.value, most.value
+            ),
+            [open, most],
+        ),
+        None => unseen(Source::Process, "proxy"),
     }
-    unseen(Source::Process, "proxy")
 }
 
 fn counters(scene: &Scene<'_>) -> Vec<CounterExperiment> {
