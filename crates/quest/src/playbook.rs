@@ -234,12 +234,8 @@ fn open_loop(quest: &mut Quest<'_>, steps: &[Experiment]) -> Result<(), Error> {
 /// The load held for long where nothing was found: what is used up by it shows as a change in time.
 pub(crate) fn hold(quest: &mut Quest<'_>) -> Result<(), Error> {
     let is_step = |experiment: &Experiment| matches!(experiment.purpose, Purpose::Baseline | Purpose::Ramp);
-    let steps = quest.done.iter().map(|(experiment, _)| experiment);
-    let Some(step) = steps
-        .filter(|experiment| is_step(experiment))
-        .next_back()
-        .cloned()
-    else {
+    let mut steps = quest.done.iter().map(|(experiment, _)| experiment);
+    let Some(step) = steps.rfind(|experiment| is_step(experiment)).cloned() else {
         return Ok(());
     };
     let long = (quest.config.bounds.budget / HOLD_PART).min(quest.left().mul_f64(HOLD_OF_LEFT));

@@ -3,6 +3,9 @@
 use crate::{
     bottleneck::Bottleneck,
     counter::{Class, CounterExperiment, Factor, Measure},
+    finding::Basis,
+    guard,
+    interval::Interval,
     rule::clue::counted,
     rule::{Direct, Rank, Rule, between, more_users},
     scene::{Answer, Claim, Scene, answer, unseen},
@@ -46,7 +49,39 @@ fn claim(scene: &Scene<'_>) -> Option<Claim> {
     scene
         .errors(&COUNTS)
         .or_else(|| scene.errors(&REFUSALS).filter(|_| is_at_limit))
+        .or_else(|| turned_away(scene))
 }
+
+/// Who finds no slot when it connects sends no request that could fail: such users are missing from those in flight,
+/// and so are their answers.
+fn turned_away(scene: &Scene<'_>) -> Option<Claim> {
+    let counted = COUNTS
+        .iter()
+        .filter_map(|(signal, subject)| scene.at_high(*signal, subject))
+        .max_by(|a, b| a.value.total_cmp(&b.value))
+        .filter(|seen| seen.value >= 1.0)?;
+    let in_flight = scene
+        .at_high(Signal::ClientInFlight, "")
+        .filter(|_| scene.is_troubled)?;
+    let users = scene.view.users(scene.high)?;
+    let missing = 1.0 - in_flight.value / users;
+    let lost = 1.0 - guard::proportional(&scene.view)?;
+    if missing < MISSING_MIN || lost <= 0.0 {
+        return None;
+    }
+    Some(Claim {
+        share: Interval::exact((missing / lost).min(1.0)),
+        basis: Basis::LostThroughput,
+        words: format!(
+            "the lost throughput: of {users:.0} users {:.0} are in flight, the others find no connection",
+            in_flight.value
+        ),
+        cites: vec![counted.cite, in_flight.cite],
+    })
+}
+
+/// Between two requests a user is not in flight either.
+const MISSING_MIN: f64 = 0.1;
 
 fn direct(scene: &Scene<'_>) -> Answer {
     let counted = counted(

@@ -15,7 +15,7 @@ const fn backlog(places: &'static [&'static str]) -> [Means; 1] {
     [Means::Api("--backlog", places)]
 }
 
-const LIMIT_CONN_ZONE: Means = Means::ProxyHttp("limit_conn_zone", "$server_name zone=all:1m");
+const LIMIT_CONN_ZONE: Means = Means::ProxyHttp("limit_conn_zone", "$server_addr zone=all:1m");
 
 const fn limit_conn(at_once: &'static str) -> [Means; 2] {
     [LIMIT_CONN_ZONE, Means::Proxy("limit_conn", at_once)]
