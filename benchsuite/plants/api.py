@@ -20,7 +20,6 @@ import uvloop
 from aiohttp import ClientSession, TCPConnector, web
 
 HASH_BLOCK = b"\0" * 65_536
-CHORE_EVERY_S = 10.0
 
 
 def options():
@@ -42,11 +41,13 @@ def options():
     parser.add_argument("--map-bytes", type=int, default=0, help="file in memory that requests read from")
     parser.add_argument("--map-reads", type=int, default=0, help="pages of it that each request reads")
     parser.add_argument("--map-file", default="", help="where that file is made")
-    parser.add_argument("--chore-ms", type=float, default=0, help="work beside the requests, every 10 seconds")
+    parser.add_argument("--chore-ms", type=float, default=0, help="work beside the requests, now and then")
+    parser.add_argument("--chore-every-s", type=float, default=10.0, help="how often that is")
     parser.add_argument("--downstream", default="", help="URL that each request asks")
     parser.add_argument("--slots", type=int, default=1_000, help="of the downstream: requests at a time")
     parser.add_argument("--slot-ms", type=float, default=0, help="of the downstream: how long each takes")
     parser.add_argument("--backlog", type=int, default=128)
+    parser.add_argument("--files", type=int, default=0, help="files and sockets that may be open")
     return parser.parse_args()
 
 
@@ -136,7 +137,7 @@ class Api:
         until = time.perf_counter() + self.chosen.chore_ms / 1e3
         while time.perf_counter() < until:
             hashlib.sha256(HASH_BLOCK).digest()
-        asyncio.get_running_loop().call_later(CHORE_EVERY_S, self.chore)
+        asyncio.get_running_loop().call_later(self.chosen.chore_every_s, self.chore)
 
     async def item(self, request):
         began = time.perf_counter()
@@ -216,6 +217,8 @@ class Api:
 
 def main():
     chosen = options()
+    if chosen.files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (chosen.files, chosen.files))
     uvloop.install()
     api = Api(chosen)
     app = web.Application()

@@ -131,6 +131,10 @@ impl<'a> Scene<'a> {
     /// A part of the growth of latency, if it grew at all.
     pub(crate) fn growth(&self, is_wanted: impl Fn(Part, &str) -> bool) -> Option<Claim> {
         let attribution = self.attribution.as_ref().filter(|_| self.is_troubled)?;
+        // Where only throughput stayed behind there is no growth of which anything could be a part.
+        if attribution.high_ms <= attribution.low_ms {
+            return None;
+        }
         let share = attribution.share(&is_wanted);
         let cites = attribution
             .causes

@@ -242,10 +242,10 @@ signals! {
     HostRetransmits "host.retransmits" Host Count "TCP segments sent again, of the party's host";
 
     // The proxy.
-    ProxyRequests "proxy.requests" Proxy Count "requests that went through";
-    ProxyUpstreamConnectMs "proxy.upstream_connect_ms" Proxy PerRequest "connecting to the upstream";
-    ProxyUpstreamConnections "proxy.upstream_connections" Proxy Count "connections made to the upstream";
-    ProxyUpstreamMs "proxy.upstream_ms" Proxy PerRequest "waiting for the upstream";
+    ProxyRequests "proxy.requests" Proxy Count "requests that went through, by its access log";
+    ProxyUpstreamConnectMs "proxy.upstream_connect_ms" Proxy PerRequest "connecting to the upstream, mean over requests";
+    ProxyUpstreamConnections "proxy.upstream_connections" Proxy Count "connections made to the upstream; by an access log those that took a millisecond";
+    ProxyUpstreamMs "proxy.upstream_ms" Proxy PerRequest "waiting for the upstream's answer";
     ProxyLimited "proxy.limited" Proxy Count "log lines `limiting requests` or `limiting connections`";
     ProxyWorkerConnections "proxy.worker_connections" Proxy Count "log lines `worker_connections are not enough`";
     ProxyNoAddress "proxy.no_address" Proxy Count "log lines with error 99: cannot assign requested address";

@@ -49,7 +49,7 @@ sources! {
     Process "process" "/proc of the parties: CPU, threads, scheduling, files";
     Pressure "pressure" "pressure stall information of the hosts";
     Host "host" "/proc of the hosts: steal, disks, network";
-    Proxy "proxy" "status and error log of the proxy";
+    Proxy "proxy" "error log and access log of the proxy";
 }
 
 impl Source {

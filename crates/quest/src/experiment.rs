@@ -140,6 +140,8 @@ pub(crate) struct Tally {
     /// Latencies of good answers in microseconds, for percentiles: every one up to a limit, then every second and so on.
     latencies_us: Vec<u32>,
     stride: u64,
+    /// Good answers by when they ended: spans of [`MOMENT_NS`] from the beginning of the run.
+    pub moments: BTreeMap<u64, u64>,
     /// Good answers by class of latency: see [`class_end_ms`].
     pub classes: BTreeMap<i32, u64>,
     /// Where more users than connections wait in line.
@@ -148,6 +150,9 @@ pub(crate) struct Tally {
     /// stream or a connection is asked for at the end as at the beginning.
     is_by_sent: bool,
 }
+
+/// The span of time over which a rate is told where its change in time matters.
+pub(crate) const MOMENT_NS: u64 = 250_000_000;
 
 /// Classes of latency in each doubling.
 const CLASSES: f64 = 2.0;
@@ -222,6 +227,7 @@ impl Tally {
         match sample.outcome {
             Outcome::Ok => {
                 self.ok += 1;
+                *self.moments.entry(sample.done_ns / MOMENT_NS).or_default() += 1;
                 self.latency_ms += latency;
                 self.wait_ms += ms(sample.scheduled_ns, sample.sent_ns);
                 self.first_byte_ms += ms(sample.sent_ns, sample.first_byte_ns);

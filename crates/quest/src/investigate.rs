@@ -94,6 +94,7 @@ pub(crate) struct Round {
     pub(crate) rate: f64,
     pub(crate) latency_ms: f64,
     pub(crate) error_share: f64,
+    pub(crate) requests: u64,
     pub(crate) is_stopped: bool,
 }
 
@@ -223,7 +224,8 @@ fn gather(quest: &mut Quest<'_>) -> Result<(), Error> {
     playbook::run(quest)?;
     quest.slow_request()?;
     plans::explain(quest)?;
-    counter::run(quest)
+    counter::run(quest)?;
+    playbook::hold(quest)
 }
 
 fn head(config: &Config, sources: &Sources) -> Head {
@@ -438,6 +440,7 @@ impl Quest<'_> {
                 0.0
             },
             error_share: tally.failed as f64 / tally.all.max(1) as f64,
+            requests: tally.all,
             is_stopped: outcomes.stopped.is_some(),
         })
     }

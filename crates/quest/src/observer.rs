@@ -4,9 +4,9 @@
 //! the load loop would inherit the loop's trouble. Counters are differenced over a window, gauges are averaged over
 //! it with the time that each of them stood.
 
-pub mod error_log;
 pub mod postgres;
 pub mod prometheus;
+pub mod proxy_log;
 pub mod system;
 pub mod timing;
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use diagnosis::experiment::Purpose;
+use diagnosis::{bottleneck::Bottleneck, experiment::Purpose, verdict::Verdict};
 use load::config::Protocol;
 
 use crate::{
@@ -34,6 +34,9 @@ const GAIN_MIN: f64 = 1.05;
 /// Or when more than this share of requests fails.
 const ERRORS_MAX: f64 = 0.01;
 
+/// Of a round with fewer requests one failure says nothing of their share: the next step has more.
+const JUDGED_MIN: u64 = 20;
+
 /// Or when latency is so many times that of one user.
 const SLOWER_MAX: f64 = 20.0;
 
@@ -45,6 +48,10 @@ const SHARES: [u32; 3] = [50, 80, 95];
 
 /// Rounds of the noise floor: pairs of equals.
 const NOISE_ROUNDS: u32 = 4;
+
+/// The share of the budget for which the highest load is held, and of what is left of it.
+const HOLD_PART: u32 = 5;
+const HOLD_OF_LEFT: f64 = 0.8;
 
 /// How much of the budget is used when a stage may still begin.
 const RAMP_UNTIL: f64 = 0.55;
@@ -103,7 +110,8 @@ fn first_pass(quest: &mut Quest<'_>) -> Result<Vec<Experiment>, Error> {
     let mut base: Option<Round> = None;
     let mut before: Option<Round> = None;
     let mut flat = 0;
-    for users in users(quest.config.bounds.concurrency_max) {
+    let most = quest.config.bounds.concurrency_max;
+    for users in users(most, factor(quest, most)) {
         if !quest.may_begin(RAMP_UNTIL) && users > 2 {
             break;
         }
@@ -132,7 +140,7 @@ fn first_pass(quest: &mut Quest<'_>) -> Result<Vec<Experiment>, Error> {
             0
         };
         before = Some(round);
-        let is_cliff = round.error_share > ERRORS_MAX || round.is_stopped;
+        let is_cliff = round.error_share > ERRORS_MAX && round.requests >= JUDGED_MIN || round.is_stopped;
         let is_slow = round.latency_ms > first.latency_ms * SLOWER_MAX && first.latency_ms > 0.0;
         if flat >= 2 || is_cliff || is_slow {
             break;
@@ -223,9 +231,43 @@ fn open_loop(quest: &mut Quest<'_>, steps: &[Experiment]) -> Result<(), Error> {
     Ok(())
 }
 
-fn users(most: u32) -> impl Iterator<Item = u32> {
+/// The load held for long where nothing was found: what is used up by it shows as a change in time.
+pub(crate) fn hold(quest: &mut Quest<'_>) -> Result<(), Error> {
+    let is_step = |experiment: &Experiment| matches!(experiment.purpose, Purpose::Baseline | Purpose::Ramp);
+    let mut steps = quest.done.iter().map(|(experiment, _)| experiment);
+    let Some(step) = steps.rfind(|experiment| is_step(experiment)).cloned() else {
+        return Ok(());
+    };
+    let long = (quest.config.bounds.budget / HOLD_PART).min(quest.left().mul_f64(HOLD_OF_LEFT));
+    let is_none = |verdict: &Verdict| verdict.bottleneck.is_none_or(|found| found == Bottleneck::X0);
+    if long < quest.round_span * 2 || !is_none(&diagnosis::diagnose(&quest.recording.evidence)) {
+        return Ok(());
+    }
+    let hold = Experiment {
+        id: "hold".to_owned(),
+        purpose: Purpose::Hold,
+        drive: match step.drive {
+            Drive::Rate(rate, _) => Drive::Rate(rate, long),
+            Drive::Closed(_) | Drive::Burst(_) => Drive::Closed(long),
+        },
+        ..step
+    };
+    quest.round(&hold, 1)?;
+    Ok(())
+}
+
+/// How many times the users of a step are those of the one before: a slow target has no time for many steps.
+fn factor(quest: &Quest<'_>, most: u32) -> u32 {
+    let steps = u32::try_from(users(most, 2).count()).unwrap_or(u32::MAX);
+    let ramp = quest.config.bounds.budget.mul_f64(RAMP_UNTIL);
+    // Whoever is in the middle of an answer when a round ends is waited for.
+    let pass = quest.round_span.saturating_mul(steps).mul_f64(1.5);
+    if pass > ramp / 2 { 4 } else { 2 }
+}
+
+fn users(most: u32, factor: u32) -> impl Iterator<Item = u32> {
     let powers = (0..31)
-        .map(|power| 1_u32 << power)
+        .map_while(move |power| factor.checked_pow(power))
         .take_while(move |users| *users < most);
     powers.chain([most])
 }

@@ -11,9 +11,9 @@ use crate::{
     fetch::Fetcher,
     observer::{
         State, Watcher,
-        error_log::{self, ErrorLog},
         postgres::{self, Postgres},
         prometheus::{self, Prometheus},
+        proxy_log::{self, Lines, ProxyLog},
         system::{self, Party, Role, System, named, owner_of_port},
         timing::{self, Timing},
     },
@@ -124,18 +124,35 @@ impl Sources {
     }
 
     fn proxy(&mut self, config: &Config, epoch: Instant) {
+        let hint = format!("an access log with the upstream's times: {}", proxy_log::FORMAT);
         if config.sources.proxy_logs.is_empty() {
-            let state = State::Absent("no --proxy-log FILE was given".to_owned());
-            self.states.push(told(Source::Proxy, "", &state, ""));
+            for (subject, what) in [("errors", "no --proxy-log FILE was given"), ("times", &hint)] {
+                let state = State::Absent(what.to_owned());
+                self.states.push(told(Source::Proxy, subject, &state, ""));
+            }
         }
         for (at, path) in config.sources.proxy_logs.iter().enumerate() {
             let name = format!("proxy log {at}");
-            let watcher = match ErrorLog::open(path) {
-                Ok(log) => Watcher::start(name, Box::new(log), error_log::INTERVAL, epoch),
-                Err(state) => Watcher::silent(name, state),
+            let shown = path.display();
+            let watcher = match ProxyLog::open(path) {
+                Ok(log) => {
+                    let (errors, times) = match log.lines {
+                        Lines::Errors | Lines::None => (None, Some(hint.clone())),
+                        Lines::Times => (Some("no error log was given".to_owned()), None),
+                        Lines::Requests => (Some("no error log was given".to_owned()), Some(hint.clone())),
+                    };
+                    for (subject, why_not) in [("errors", errors), ("times", times)] {
+                        let state = why_not.map_or(State::Available, State::Absent);
+                        self.states
+                            .push(told(Source::Proxy, subject, &state, &shown.to_string()));
+                    }
+                    Watcher::start(name, Box::new(log), proxy_log::INTERVAL, epoch)
+                }
+                Err(state) => {
+                    self.states.push(told(Source::Proxy, "", &state, ""));
+                    Watcher::silent(name, state)
+                }
             };
-            let how = format!("{}; its status and access log are not read", path.display());
-            self.states.push(told(Source::Proxy, "", watcher.state(), &how));
             self.watchers.push(watcher);
         }
     }

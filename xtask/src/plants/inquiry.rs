@@ -140,7 +140,9 @@ fn ask(place: Place, flags: &[String], rig: &Rig, asked: &Asked<'_>, directory: 
                 for process in &sources.processes {
                     command.args(["--process", process]);
                 }
-                command.arg("--proxy-log").arg(&sources.proxy_log);
+                for log in &sources.proxy_logs {
+                    command.arg("--proxy-log").arg(log);
+                }
             }
         }
     }

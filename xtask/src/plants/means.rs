@@ -26,6 +26,8 @@ pub(crate) enum Means {
     Proxy(&'static str, &'static str),
     /// A directive of nginx's `http`.
     ProxyHttp(&'static str, &'static str),
+    /// Connections of nginx, those to clients and those to the API.
+    WorkerConnections(u32),
     /// nginx keeps no connection to the API.
     NoUpstreamKeepAlive,
     /// The certificate has an RSA key of so many bits instead of one of P-256.
@@ -75,6 +77,7 @@ pub(crate) struct Settings {
     pub(crate) downstream: Option<(u32, u32)>,
     pub(crate) proxy: BTreeMap<&'static str, &'static str>,
     pub(crate) proxy_http: BTreeMap<&'static str, &'static str>,
+    pub(crate) worker_connections: Option<u32>,
     pub(crate) is_upstream_closed: bool,
     pub(crate) certificate_rsa_bits: Option<u32>,
     pub(crate) quota_percent: BTreeMap<Party, u32>,
@@ -115,6 +118,7 @@ impl Settings {
             Means::ProxyHttp(name, value) => {
                 self.proxy_http.insert(name, value);
             }
+            Means::WorkerConnections(most) => self.worker_connections = Some(most),
             Means::NoUpstreamKeepAlive => self.is_upstream_closed = true,
             Means::CertificateRsa(bits) => self.certificate_rsa_bits = Some(bits),
             Means::Quota(party, percent) => {

@@ -38,6 +38,7 @@ fn of_means(means: Means) -> Option<String> {
         | Means::Downstream { .. }
         | Means::Proxy(..)
         | Means::ProxyHttp(..)
+        | Means::WorkerConnections(_)
         | Means::NoUpstreamKeepAlive
         | Means::CertificateRsa(_)
         | Means::Postgres(..)

@@ -29,6 +29,8 @@ pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     /// What it says of errors.
     pub(crate) log: PathBuf,
+    /// What it says of requests.
+    pub(crate) access_log: PathBuf,
     pub(crate) process: Process,
     _group: Group,
     _distance: Option<Distance>,
@@ -67,11 +69,14 @@ impl Proxy {
             .arg(&file)
             .args(["-e", "stderr"]);
         let log = directory.join("nginx.log");
+        let access_log = directory.join("access.log");
+        fs::write(&access_log, "").with_context(|| format!("write {}", access_log.display()))?;
         let mut process = Process::start("nginx", &mut command, &log, Signal::TERM)?;
         process.wait_for(address)?;
         Ok(Proxy {
             address,
             log,
+            access_log,
             process,
             _group: group,
             _distance: distance,
@@ -96,11 +101,13 @@ fn configuration(
     let _ = writeln!(
         text,
         "daemon off; user root; worker_processes 1; pid {at}/nginx.pid; error_log stderr warn;\n\
-         events {{ worker_connections 4096; }}\n\
-         http {{ access_log off;\n\
+         events {{ worker_connections {}; }}\n\
+         http {{ log_format times 'uct=$upstream_connect_time urt=$upstream_response_time';\n\
+         access_log {at}/access.log times;\n\
          client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/fastcgi;\n\
          uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;\n\
-         upstream api {{ server {api}; {keep} }}"
+         upstream api {{ server {api}; {keep} }}",
+        settings.worker_connections.unwrap_or(4096)
     );
     for (name, value) in &settings.proxy_http {
         let _ = writeln!(text, "{name} {value};");

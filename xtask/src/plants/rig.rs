@@ -125,7 +125,7 @@ impl Rig {
                 self.api.process.pid().to_string(),
                 self.proxy.process.pid().to_string(),
             ],
-            proxy_log: self.proxy.log.clone(),
+            proxy_logs: vec![self.proxy.log.clone(), self.proxy.access_log.clone()],
         }
     }
 
@@ -227,7 +227,7 @@ pub(crate) struct Sources {
     pub(crate) metrics: String,
     pub(crate) postgres: String,
     pub(crate) processes: Vec<String>,
-    pub(crate) proxy_log: PathBuf,
+    pub(crate) proxy_logs: Vec<PathBuf>,
 }
 
 fn api_command(group: &Group, python: &Path, address: SocketAddr) -> Command {

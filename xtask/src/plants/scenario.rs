@@ -6,6 +6,7 @@ mod database;
 mod double;
 mod ours;
 mod protocol;
+mod proxy;
 mod server;
 
 use diagnosis::bottleneck::Bottleneck;
@@ -145,6 +146,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         .chain(server::PLANTS)
         .chain(database::PLANTS)
         .chain(ours::PLANTS)
+        .chain(proxy::PLANTS)
         .chain(double::DOUBLES)
         .chain(control::CONTROLS)
 }

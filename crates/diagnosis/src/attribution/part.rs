@@ -23,6 +23,8 @@ pub enum Part {
     StreamWait,
     /// Sent, and not yet or no more in the server: network, kernel, proxy, event loop.
     Between,
+    /// The proxy connects to its upstream.
+    UpstreamConnect,
     /// The whole server, where nothing splits it.
     Server,
     /// From accept to handler.
@@ -68,6 +70,7 @@ impl Part {
             Part::Tls => "TLS handshake",
             Part::StreamWait => "waiting for a free stream",
             Part::Between => "between client and handler",
+            Part::UpstreamConnect => "the proxy connects to its upstream",
             Part::Server => "in the server, not split",
             Part::AppQueue => "from accept to handler",
             Part::PoolWait => "waiting for a database connection",
@@ -102,6 +105,7 @@ impl Part {
             Part::Tls => one(Signal::ClientTlsMs),
             Part::StreamWait => one(Signal::ClientStreamWaitMs),
             Part::Between | Part::Server => one(Signal::ClientFirstByteMs),
+            Part::UpstreamConnect => one(Signal::ProxyUpstreamConnectMs),
             Part::AppQueue => one(Signal::AppQueueMs),
             Part::PoolWait | Part::PoolSize => one(Signal::AppPoolWaitMs),
             Part::Database if subject.is_empty() => one(Signal::PgActive),
@@ -146,6 +150,13 @@ pub(crate) fn split(view: &View<'_>, experiment: &str, round: u32, latency_ms: f
     }
     let outside: f64 = parts.values().sum();
     let first_byte = get(Signal::ClientFirstByteMs).unwrap_or((latency_ms - outside).max(0.0));
+    // By the proxy's own word it comes before the server hears of the request.
+    let before = get(Signal::AppHandlerMs).map_or(first_byte, |handler| (first_byte - handler).max(0.0));
+    let upstream = get(Signal::ProxyUpstreamConnectMs).map(|connect| connect.min(before));
+    if let Some(upstream) = upstream {
+        put(&mut parts, Part::UpstreamConnect, upstream);
+    }
+    let upstream = upstream.unwrap_or(0.0);
 
     let mut inner = inner_parts(&get);
     database(view, experiment, &get, &mut inner);
@@ -163,12 +174,13 @@ pub(crate) fn split(view: &View<'_>, experiment: &str, round: u32, latency_ms: f
             }
             // A handler that writes its body counts time that the client sees as transfer.
             let beyond = (handler - first_byte).max(0.0);
-            put(&mut parts, Part::Between, (first_byte - handler).max(0.0));
+            let between = (first_byte - handler).max(0.0);
+            put(&mut parts, Part::Between, (between - upstream).max(0.0));
             if let Some(transfer) = parts.get_mut(&(Part::Transfer, String::new())) {
                 *transfer = (*transfer - beyond).max(0.0);
             }
         }
-        None => put(&mut parts, Part::Server, first_byte - inner_sum),
+        None => put(&mut parts, Part::Server, first_byte - upstream - inner_sum),
     }
     parts.extend(inner);
     let sum: f64 = parts.values().sum();

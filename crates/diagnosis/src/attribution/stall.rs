@@ -91,7 +91,7 @@ fn rows_of(party: &str) -> &'static [Part] {
             Part::AppQueue,
         ],
         "database" => &[Part::DatabaseGap, Part::DatabaseByServer, Part::Server],
-        "proxy" => &[Part::Between, Part::Server],
+        "proxy" => &[Part::Between, Part::UpstreamConnect, Part::Server],
         _ => &[
             Part::Between,
             Part::Server,

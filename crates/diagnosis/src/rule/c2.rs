@@ -28,7 +28,19 @@ pub(super) const RULE: Rule = Rule {
     exact,
 };
 
+/// Answers, all rounds together, below which the generator's own percentiles and means are chance.
+const ANSWERS_MIN: f64 = 50.0;
+
+/// Answers at high load, all rounds together.
+fn answers(scene: &Scene<'_>) -> f64 {
+    let rounds = scene.view.rounds(scene.high, Signal::ClientOk, "");
+    rounds.map_or(f64::INFINITY, |rounds| rounds.values().sum())
+}
+
 fn claim(scene: &Scene<'_>) -> Option<Claim> {
+    if answers(scene) < ANSWERS_MIN {
+        return standing(scene);
+    }
     // Everything that only the client has seen.
     let grown = scene.growth(|part, subject| match part {
         Part::Throttled | Part::WaitingForCpu => subject == "client",
@@ -74,7 +86,10 @@ const LOOP_LAG_MAX_MS: f64 = 5.0;
 pub(super) fn direct(scene: &Scene<'_>) -> Answer {
     let cpu = scene.at_high(Signal::GeneratorCpuShare, "");
     let delay = scene.at_high(Signal::GeneratorDelayShare, "");
-    let lag = scene.at_high(Signal::GeneratorLoopLagMs, "");
+    // A loop that turned a few times only has no percentiles.
+    let lag = scene
+        .at_high(Signal::GeneratorLoopLagMs, "")
+        .filter(|_| answers(scene) >= ANSWERS_MIN);
     let throttled = scene.throttled("client");
     if cpu.is_none() && delay.is_none() && lag.is_none() && throttled.is_none() {
         return unseen(Source::Generator, "");
@@ -104,8 +119,8 @@ fn handler_share(scene: &Scene<'_>) -> Option<(f64, crate::view::Seen)> {
         scene.at_high(Signal::AppHandlerMs, "")?,
     );
     let attribution = scene.attribution.as_ref().filter(|_| scene.is_troubled)?;
-    let growth = (attribution.high_ms - attribution.low_ms).max(1e-9);
-    Some(((high.value - low.value) / growth, high))
+    let growth = attribution.high_ms - attribution.low_ms;
+    (growth > 0.0).then_some(((high.value - low.value) / growth, high))
 }
 
 fn server_is_flat(scene: &Scene<'_>) -> Answer {

@@ -31,7 +31,33 @@ fn claim(scene: &Scene<'_>) -> Option<Claim> {
         (Signal::ClientConnectFailures, "timeout"),
         (Signal::ClientConnectFailures, "refused"),
     ]);
-    failed.or_else(|| scene.growth(|part, _| matches!(part, Part::Connect | Part::Queued)))
+    failed
+        .or_else(|| {
+            scene.growth(|part, _| matches!(part, Part::Connect | Part::Queued | Part::UpstreamConnect))
+        })
+        .or_else(|| by_drops(scene))
+}
+
+/// A dropped connection is tried again after a second: what that comes to, where nobody tells how long the proxy
+/// takes to connect, and as far as nothing else explains it.
+fn by_drops(scene: &Scene<'_>) -> Option<Claim> {
+    const RETRY_MS: f64 = 1_000.0;
+    let (each, seen) = scene.each(Signal::HostListenDrops, "server")?;
+    let mut claim = scene.growth(|part, _| matches!(part, Part::Between | Part::Server))?;
+    let attribution = scene.attribution.as_ref()?;
+    let share = each * RETRY_MS / (attribution.high_ms - attribution.low_ms);
+    if share <= 0.0 {
+        return None;
+    }
+    claim.share.low = claim.share.low.min(share);
+    claim.share.mid = claim.share.mid.min(share);
+    claim.share.high = claim.share.high.min(share).max(claim.share.mid);
+    claim.words = format!(
+        "{:.0} % of the growth of latency: {each:.2} connections of a request were dropped, a second each",
+        claim.share.mid * 100.0
+    );
+    claim.cites.push(seen.cite);
+    Some(claim)
 }
 
 pub(super) fn direct(scene: &Scene<'_>) -> Answer {

@@ -172,6 +172,15 @@ fn counters(scene: &Scene<'_>) -> Vec<CounterExperiment> {
     ]
 }
 
-fn exact(_: &Scene<'_>) -> Vec<String> {
+fn exact(scene: &Scene<'_>) -> Vec<String> {
+    let most = |subject: &str| {
+        let seen = scene.view.worst(Signal::ProxyLimited, subject);
+        seen.map_or(0.0, |seen| seen.value)
+    };
+    // The log tells which of the two it is.
+    let connections = most("connections");
+    if connections > 0.0 && connections >= most("") / 2.0 {
+        return vec!["limit_conn api 200;  # in the place of fewer".to_owned()];
+    }
     vec!["limit_req zone=api burst=200 nodelay;  # or a higher rate= in limit_req_zone".to_owned()]
 }

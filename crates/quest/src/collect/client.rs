@@ -1,6 +1,6 @@
 //! What the load generator saw of its requests, and of itself.
 
-use diagnosis::{observation::Reading, signal::Signal};
+use diagnosis::{experiment::Purpose, observation::Reading, signal::Signal};
 use load::{
     config::Protocol,
     limit::Closing,
@@ -8,7 +8,7 @@ use load::{
 };
 
 use super::Collector;
-use crate::experiment::{Drive, Experiment, Outcomes, class_end_ms};
+use crate::experiment::{Drive, Experiment, MOMENT_NS, Outcomes, class_end_ms};
 
 pub(super) fn observe(collector: &mut Collector<'_>, experiment: &Experiment, outcomes: &Outcomes) {
     let (summary, tally) = (&outcomes.summary, &outcomes.tally);
@@ -21,7 +21,10 @@ pub(super) fn observe(collector: &mut Collector<'_>, experiment: &Experiment, ou
     }
     let seconds = outcomes.seconds;
     if seconds > 0.0 {
-        collector.value(Signal::ClientRate, "", tally.ok as f64 / seconds);
+        match moments(experiment, outcomes) {
+            Some(moments) => collector.reading(Signal::ClientRate, "", Reading::Sampled(moments), ""),
+            None => collector.value(Signal::ClientRate, "", tally.ok as f64 / seconds),
+        }
     }
     if outcomes.in_flight.len() > 1 {
         collector.reading(
@@ -66,6 +69,18 @@ pub(super) fn observe(collector: &mut Collector<'_>, experiment: &Experiment, ou
     collector.value(Signal::ClientReceivedBytes, "", received);
     goaways(collector, outcomes);
     generator(collector, experiment, outcomes);
+}
+
+/// The rate of a load that was held, moment by moment; without the first and the last, which are cut.
+fn moments(experiment: &Experiment, outcomes: &Outcomes) -> Option<Vec<[f64; 3]>> {
+    let moments = &outcomes.tally.moments;
+    let (first, last) = (*moments.keys().next()? + 1, *moments.keys().next_back()?);
+    let span_ms = MOMENT_NS as f64 / 1e6;
+    let start = outcomes.start.as_secs_f64() * 1e3;
+    let rate = |at: u64| moments.get(&at).copied().unwrap_or(0) as f64 / span_ms * 1e3;
+    // Times are those of the evidence: the run began with its warm-up.
+    let of = |at: u64| [start + (at + 1 - first) as f64 * span_ms, span_ms, rate(at)];
+    (experiment.purpose == Purpose::Hold && first < last).then(|| (first..last).map(of).collect())
 }
 
 /// The parts of mean latency, which add up to it.

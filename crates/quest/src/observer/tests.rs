@@ -117,11 +117,11 @@ fn server_timing_is_read_as_it_is_written() {
 fn lines_of_a_proxy_s_log_are_counted_from_its_end_on() {
     use std::io::Write as _;
 
-    use super::error_log::ErrorLog;
+    use super::proxy_log::ProxyLog;
 
     let path = std::env::temp_dir().join(format!("sidequest-error-log-{}", std::process::id()));
     std::fs::write(&path, "upstream timed out\nupstream timed out\n").unwrap();
-    let mut log = ErrorLog::open(&path).unwrap();
+    let mut log = ProxyLog::open(&path).unwrap();
     let mut counted = |kind: &str| log.read(Depth::Full).unwrap().counters[kind];
     assert_eq!(counted("timeouts"), 0.0);
     let mut file = std::fs::File::options().append(true).open(&path).unwrap();
@@ -145,7 +145,71 @@ fn lines_of_a_proxy_s_log_are_counted_from_its_end_on() {
     );
     // Rotated: a new file in its place.
     std::fs::write(&path, "limiting connections by zone\n").unwrap();
-    assert_eq!(counted("limited"), 2.0);
+    assert_eq!((counted("limited"), counted("limited_connections")), (1.0, 1.0));
     std::fs::remove_file(&path).unwrap();
     assert!(matches!(log.read(Depth::Full), Err(State::Absent(_))));
+}
+
+#[test]
+fn times_of_an_access_log_are_read_in_any_format() {
+    use super::proxy_log::access::Times;
+
+    let times = |line: &str| Times::of(line).map(|times| (times.connect_ms, times.response_ms));
+    let of = |connect: f64, response: f64| Some((Some(connect), Some(response)));
+    assert_eq!(times("uct=0.020 urt=0.040 rt=0.062"), of(20.0, 40.0));
+    assert_eq!(
+        times(r#"127.0.0.1 "GET /a?uct=9 HTTP/1.1" 200 upstream_connect_time="0.020" urt="0.041""#),
+        of(20.0, 41.0)
+    );
+    assert_eq!(
+        times(r#"{"agent":"\"upstream_connect_time\":\"7\"","upstream_connect_time":"0.003","urt": 0.5}"#),
+        of(3.0, 500.0)
+    );
+    // Two were tried, the first in vain; and one request that no upstream was asked for.
+    assert_eq!(times("uct=-, 0.020 urt=1.000, 0.040"), of(20.0, 1_040.0));
+    assert_eq!(times("uct=- urt=-"), Some((None, None)));
+    assert_eq!(
+        times(r#"{"upstream_connect_time":"","urt":""}"#),
+        Some((None, None))
+    );
+    assert_eq!(times("GET /product=0.5?uct=1 urt=0.5"), None);
+}
+
+#[test]
+fn an_access_log_is_told_from_an_error_log() {
+    use std::io::Write as _;
+
+    use super::proxy_log::{Lines, ProxyLog};
+
+    let path = std::env::temp_dir().join(format!("sidequest-access-log-{}", std::process::id()));
+    std::fs::write(&path, "uct=0.500 urt=0.600\n").unwrap();
+    let mut log = ProxyLog::open(&path).unwrap();
+    assert_eq!(log.lines, Lines::Times);
+    let mut file = std::fs::File::options().append(true).open(&path).unwrap();
+    file.write_all(b"uct=0.020 urt=0.040\nuct=0.000 urt=0.010\nuct=- urt=-\nuct=0.0")
+        .unwrap();
+    let counted = log.read(Depth::Full).unwrap().counters;
+    let of = |kind: &str| counted.get(kind).copied();
+    assert_eq!(
+        [
+            of("requests"),
+            of("connections"),
+            of("connect_ms"),
+            of("response_ms"),
+            of("limited")
+        ],
+        [Some(3.0), Some(1.0), Some(20.0), Some(50.0), None]
+    );
+    for (text, lines) in [
+        ("", Lines::None),
+        ("127.0.0.1 - - \"GET / HTTP/1.1\" 200 12\n", Lines::Requests),
+        (
+            "2026/11/25 08:00:00 [warn] 1#1: low, request: \"GET / HTTP/1.1\"\n",
+            Lines::Errors,
+        ),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(ProxyLog::open(&path).unwrap().lines, lines, "{text}");
+    }
+    std::fs::remove_file(&path).unwrap();
 }

@@ -102,7 +102,8 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "PID|NAME", help_heading = "What to read")]
     pub(crate) process: Vec<String>,
 
-    /// Error log of an nginx before the target, for the limits that it names; once for each.
+    /// Error log of an nginx before the target, for the limits that it names, or access log with the upstream's times;
+    /// once for each.
     #[arg(long, value_name = "FILE", help_heading = "What to read")]
     pub(crate) proxy_log: Vec<PathBuf>,
 
