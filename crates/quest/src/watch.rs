@@ -1,9 +1,14 @@
 //! Which sources there are: opened once, each with its state; and which processes belong to whom.
 
-use std::{collections::BTreeMap, process, time::Instant};
+use std::{
+    collections::BTreeMap,
+    net::{SocketAddr, ToSocketAddrs as _},
+    process,
+    time::Instant,
+};
 
 use diagnosis::source::{Source, SourceState, State as Told};
-use load::target::Target;
+use load::target::{Place, Target};
 
 use crate::{
     config::Config,
@@ -15,6 +20,7 @@ use crate::{
         postgres::{self, Postgres},
         prometheus::{self, Prometheus},
         system::{self, Party, Role, System, named, owner_of_port},
+        tcp::{self, Tcp},
         timing::{self, Timing},
     },
 };
@@ -62,12 +68,6 @@ pub(crate) fn open(config: &Config, epoch: Instant) -> Result<Sources, Error> {
             told(Source::Client, "", &State::Available, ""),
             told(Source::Generator, "", &State::Available, ""),
             told(
-                Source::Tcp,
-                "",
-                &State::Absent("not read by this version".to_owned()),
-                "",
-            ),
-            told(
                 Source::Traces,
                 "",
                 &if config.sources.traces.is_empty() {
@@ -81,6 +81,7 @@ pub(crate) fn open(config: &Config, epoch: Instant) -> Result<Sources, Error> {
         facts: BTreeMap::new(),
     };
     let believe_any = config.load.tls.insecure;
+    sources.tcp(config, epoch);
     sources.proxy(config, epoch);
     sources.metrics(config, believe_any, epoch)?;
     sources.timing(config, believe_any, epoch)?;
@@ -121,6 +122,19 @@ impl Sources {
             self.watchers.push(watcher);
         }
         Ok(())
+    }
+
+    fn tcp(&mut self, config: &Config, epoch: Instant) {
+        let watcher = match Tcp::new(&addresses(config)) {
+            Ok(tcp) => Watcher::start("tcp", Box::new(tcp), tcp::INTERVAL, epoch),
+            Err(state) => Watcher::silent("tcp", state),
+        };
+        let how = format!(
+            "TCP_INFO of our connections, every {} ms",
+            tcp::INTERVAL.as_millis()
+        );
+        self.states.push(told(Source::Tcp, "", watcher.state(), &how));
+        self.watchers.push(watcher);
     }
 
     fn proxy(&mut self, config: &Config, epoch: Instant) {
@@ -299,6 +313,18 @@ impl Sources {
         }
         self.watchers.push(watcher);
         Ok(())
+    }
+}
+
+/// Where a target is reached; nowhere by TCP if it is a socket of the file system, or its name is not known.
+fn addresses(config: &Config) -> Vec<SocketAddr> {
+    let place = config.load.connect_to.clone();
+    match place.unwrap_or_else(|| config.scenario.target().place()) {
+        Place::Tcp { host, port } => (host.as_str(), port)
+            .to_socket_addrs()
+            .map(Iterator::collect)
+            .unwrap_or_default(),
+        Place::Unix(_) => Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 mod control;
 mod database;
 mod double;
+mod network;
 mod ours;
 mod protocol;
 mod server;
@@ -144,6 +145,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         .iter()
         .chain(server::PLANTS)
         .chain(database::PLANTS)
+        .chain(network::PLANTS)
         .chain(ours::PLANTS)
         .chain(double::DOUBLES)
         .chain(control::CONTROLS)
