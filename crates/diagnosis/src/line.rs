@@ -5,8 +5,9 @@ use crate::{
     view::{Seen, View},
 };
 
-/// More users brought no more bytes than this.
-const MORE_MAX: f64 = 1.1;
+/// More users brought at most this share of the bytes that as many more could ask for. It is not nothing, for the edges
+/// of a short round cut long answers.
+const GAINED_MAX: f64 = 0.25;
 /// If there were so many more of them.
 const USERS_MORE: f64 = 1.5;
 /// A plateau of small answers is somebody else's.
@@ -55,8 +56,9 @@ impl Line {
     /// Whether more users bring no more bytes, and nobody says that the sender had none to send.
     pub(crate) fn is_full(&self) -> bool {
         let is_large = self.body.cite.signal != Signal::ClientBodyBytes || self.body.value >= BODY_BYTES_MIN;
+        let gained = (self.last.1 / self.before.1 - 1.0) / (self.last.0 / self.before.0 - 1.0);
         self.last.0 >= USERS_MORE * self.before.0
-            && self.last.1 <= MORE_MAX * self.before.1
+            && gained <= GAINED_MAX
             && is_large
             && self.transfer_share >= TRANSFER_MIN
             && self.busy.as_ref().is_none_or(|busy| self.is_busy(busy.value))
@@ -72,16 +74,18 @@ impl Line {
     }
 }
 
-/// Of what came in; of the bodies where nobody counts more.
+/// Of bodies; of all that came in where nobody counts them, and that has what a round cut at its edges as well.
 pub(crate) fn bytes_per_second(view: &View<'_>, step: &str) -> Option<f64> {
-    let by_counter =
-        || Some(view.value(step, Signal::ClientReceivedBytes, "")? / view.duration_ms(step)? * 1000.0);
-    by_counter().or_else(|| Some(view.value(step, Signal::ClientBodyBytes, "")? * view.rate(step)?))
+    let by_bodies = || Some(view.value(step, Signal::ClientBodyBytes, "")? * view.rate(step)?);
+    by_bodies().or_else(|| {
+        Some(view.value(step, Signal::ClientReceivedBytes, "")? / view.duration_ms(step)? * 1000.0)
+    })
 }
 
 /// The smallest round trip that any load saw: one that began when a queue stood already is no measure of the way.
 pub(crate) fn round_trip(view: &View<'_>, end: &str) -> Option<Seen> {
     view.least(Signal::TcpMinRttMs, end)
+        .or_else(|| view.fact(Signal::TcpMinRttMs, end))
 }
 
 /// Whether the server's packets wait in a queue before the line: round trips under load, and the smallest.

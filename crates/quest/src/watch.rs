@@ -91,6 +91,30 @@ pub(crate) fn open(config: &Config, epoch: Instant) -> Result<Sources, Error> {
 }
 
 impl Sources {
+    /// What was asked for and is not read, with the reason: to be told before three minutes go by without it.
+    pub(crate) fn unread(&self, config: &Config) -> Vec<String> {
+        let given = &config.sources;
+        // One for all that is read of a database.
+        let asked = [
+            (Source::Metrics, !given.metrics.is_empty()),
+            (Source::Activity, !given.postgres.is_empty()),
+            (Source::Proxy, !given.proxy_logs.is_empty()),
+        ];
+        let is_asked = |source: Source| asked.contains(&(source, true));
+        self.states
+            .iter()
+            .filter(|state| is_asked(state.source))
+            .filter_map(|state| {
+                let words = state.source.words();
+                match state.state {
+                    Told::Available => None,
+                    Told::Denied => Some(format!("goes on without {words}: denied: {}", state.reason)),
+                    Told::Absent => Some(format!("goes on without {words}: {}", state.reason)),
+                }
+            })
+            .collect()
+    }
+
     fn metrics(&mut self, config: &Config, believe_any: bool, epoch: Instant) -> Result<(), Error> {
         if config.sources.metrics.is_empty() {
             let state = State::Absent("no --metrics URL was given".to_owned());

@@ -149,6 +149,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         .chain(ours::PLANTS)
         .chain(double::DOUBLES)
         .chain(control::CONTROLS)
+        .chain(network::CONTROLS)
 }
 
 impl Load {

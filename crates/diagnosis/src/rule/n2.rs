@@ -22,7 +22,7 @@ pub(super) const RULE: Rule = Rule {
     direct,
     must: &[],
     supports: &[near_the_limit, queue_stands],
-    refutes: &[super::n4::direct, windows_limit],
+    refutes: &[super::n4::reader_limits, windows_limit],
     counters,
     exact,
 };

@@ -45,29 +45,33 @@ fn claim(scene: &Scene<'_>) -> Option<Claim> {
     let Some(stepped) = stepped(scene, scene.high) else {
         return parts;
     };
-    let claim = |share: f64, basis, words: &str| Claim {
-        share: Interval::exact(share.clamp(0.0, 1.0)),
-        basis,
-        words: format!("{:.0} % {words}", share.clamp(0.0, 1.0) * 100.0),
-        cites: stepped.cites.clone(),
-    };
-    let latency = scene.view.latency(scene.high)?;
     let attribution = scene.attribution.as_ref()?;
-    if !scene.is_troubled {
-        let words = format!("of a latency of {latency:.1} ms, lost in steps of 200 ms and more");
-        return Some(claim(stepped.ms / latency, Basis::Standing, &words));
-    }
-    // Of the growth: what loss costs at low load is no part of it.
-    let before = stepped_ms(scene, scene.low);
-    let growth = attribution.high_ms - attribution.low_ms;
-    if growth <= 0.0 {
-        return parts;
-    }
-    let words = format!(
-        "of the growth of latency from {:.1} to {:.1} ms, lost in steps of 200 ms and more",
-        attribution.low_ms, attribution.high_ms
-    );
-    Some(claim((stepped.ms - before) / growth, Basis::Growth, &words))
+    let (low_ms, high_ms) = (attribution.low_ms, attribution.high_ms);
+    // Of the growth what loss costs at low load is no part; of latency it is. Loss comes by chance, and a short round
+    // may have most of it at low load: then nothing has grown.
+    let of_growth = (stepped.ms - stepped_ms(scene, scene.low)) / (high_ms - low_ms);
+    let of_latency = stepped.ms / high_ms;
+    let has_grown = scene.is_troubled && high_ms > low_ms && of_growth > of_latency;
+    let (share, basis, of) = if has_grown {
+        (
+            of_growth,
+            Basis::Growth,
+            format!("the growth of latency from {low_ms:.1} to {high_ms:.1} ms"),
+        )
+    } else {
+        (
+            of_latency,
+            Basis::Standing,
+            format!("a latency of {high_ms:.1} ms"),
+        )
+    };
+    let share = share.clamp(0.0, 1.0);
+    Some(Claim {
+        share: Interval::exact(share),
+        basis,
+        words: format!("{:.0} % of {of}, lost in steps of 200 ms and more", share * 100.0),
+        cites: stepped.cites,
+    })
 }
 
 /// Requests that are slower than the median by a step.
@@ -110,6 +114,8 @@ fn stepped(scene: &Scene<'_>, experiment: &str) -> Option<Stepped> {
 }
 
 const LOST_MIN: f64 = 0.01;
+/// Segments, over all rounds, that tell one lost in a hundred.
+const SEGMENTS_MIN: f64 = 100.0;
 const STEPPED_MIN: f64 = 0.005;
 
 /// The end that sends the answers counts what is lost of them, where it is seen.
@@ -126,7 +132,19 @@ fn direct(scene: &Scene<'_>) -> Answer {
             Some((again.value / sent.max(1.0), sent, again))
         })
         .collect();
-    match ends.into_iter().max_by(|one, other| one.0.total_cmp(&other.0)) {
+    // Few segments say nothing: an end that only asks sends one for each request.
+    let is_enough = |(_, sent, again): &(f64, f64, Seen)| sent * f64::from(again.cite.rounds) >= SEGMENTS_MIN;
+    let any = ends
+        .first()
+        .map(|(share, sent, again)| (*share, *sent, again.clone()));
+    let most = ends
+        .into_iter()
+        .filter(is_enough)
+        .max_by(|one, other| one.0.total_cmp(&other.0));
+    if let (None, Some((_, sent, again))) = (&most, any) {
+        return answer(false, format!("only {sent:.0} segments were sent"), [again]);
+    }
+    match most {
         Some((share, sent, again)) => answer(
             share >= LOST_MIN,
             format!("{:.0} of {sent:.0} segments were sent again", again.value),

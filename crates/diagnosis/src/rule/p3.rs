@@ -22,7 +22,7 @@ pub(super) const RULE: Rule = Rule {
     direct,
     must: &[time_fits],
     supports: &[windows_counted],
-    refutes: &[super::n4::direct],
+    refutes: &[super::n4::reader_limits],
     counters,
     exact,
 };

@@ -30,6 +30,10 @@ pub const INTERVAL: Duration = Duration::from_millis(100);
 /// Sockets of one reading at most.
 pub const SOCKETS_MAX: usize = 8_192;
 
+/// Readings without the server's end after which it is not looked for any more: a kernel with many sockets takes its
+/// time to list them, and a target elsewhere has no end here.
+const IN_VAIN_MAX: u32 = 20;
+
 /// What the kernel says of one socket.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Socket {
@@ -60,11 +64,22 @@ pub(crate) enum Side {
     Local,
 }
 
+/// Which of the two kinds of addresses a socket was made for. A server that listens to both has sockets of the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    V4,
+    V6,
+}
+
 /// Reads the sockets of the connections to one target.
 #[derive(Debug)]
 pub struct Tcp {
     addresses: BTreeSet<IpAddr>,
     port: u16,
+    families: Vec<Family>,
+    /// Of the server's end, once it was seen.
+    server_family: Option<Family>,
+    in_vain: u32,
     before: BTreeMap<u64, Told>,
     sums: BTreeMap<String, f64>,
 }
@@ -76,12 +91,23 @@ impl Tcp {
             .first()
             .map(SocketAddr::port)
             .ok_or_else(|| State::Absent("the target is not reached by TCP".to_owned()))?;
+        let has = |is_wanted: fn(&SocketAddr) -> bool| addresses.iter().any(is_wanted);
+        let families = [
+            (Family::V4, has(SocketAddr::is_ipv4)),
+            (Family::V6, has(SocketAddr::is_ipv6)),
+        ];
         Ok(Tcp {
             addresses: addresses
                 .iter()
                 .map(|address| address.ip().to_canonical())
                 .collect(),
             port,
+            families: families
+                .into_iter()
+                .filter_map(|(family, is_there)| is_there.then_some(family))
+                .collect(),
+            server_family: None,
+            in_vain: 0,
             before: BTreeMap::new(),
             sums: BTreeMap::new(),
         })
@@ -118,18 +144,46 @@ impl Tcp {
     }
 }
 
+impl Tcp {
+    fn ours(&self) -> Result<Vec<Socket>, State> {
+        let mut found = Vec::new();
+        for family in &self.families {
+            found.extend(sockets(*family, Side::Peer, self.port)?);
+        }
+        found.retain(|socket| self.addresses.contains(&socket.peer.ip()));
+        Ok(found)
+    }
+
+    /// Only of connections whose other end is ours: a server may have clients besides.
+    fn theirs(&mut self, ours: &[Socket]) -> Vec<Socket> {
+        if ours.is_empty() || self.in_vain >= IN_VAIN_MAX {
+            return Vec::new();
+        }
+        let ports: BTreeSet<u16> = ours.iter().map(|socket| socket.local.port()).collect();
+        let families = match &self.server_family {
+            Some(family) => std::slice::from_ref(family),
+            None => &[Family::V4, Family::V6],
+        };
+        for family in families {
+            // What cannot be listed is not seen; our own end has told whether anything can.
+            let mut found = sockets(*family, Side::Local, self.port).unwrap_or_default();
+            found.retain(|socket| ports.contains(&socket.peer.port()));
+            if !found.is_empty() {
+                self.server_family = Some(*family);
+                return found;
+            }
+        }
+        if self.server_family.is_none() {
+            self.in_vain += 1;
+        }
+        Vec::new()
+    }
+}
+
 impl Observer for Tcp {
     fn read(&mut self, _: Depth) -> Result<Reading, State> {
-        let ours: Vec<Socket> = sockets(Side::Peer, self.port)?
-            .into_iter()
-            .filter(|socket| self.addresses.contains(&socket.peer.ip()))
-            .collect();
-        let ports: BTreeSet<u16> = ours.iter().map(|socket| socket.local.port()).collect();
-        // Only of connections whose other end is ours: a server may have clients besides.
-        let theirs: Vec<Socket> = sockets(Side::Local, self.port)?
-            .into_iter()
-            .filter(|socket| ports.contains(&socket.peer.port()))
-            .collect();
+        let ours = self.ours()?;
+        let theirs = self.theirs(&ours);
         let mut reading = Reading::default();
         let mut now = BTreeMap::new();
         self.add("client", &ours, &mut reading, &mut now);

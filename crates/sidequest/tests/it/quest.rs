@@ -146,6 +146,17 @@ fn mistakes_and_dead_targets() {
         "{writes}"
     );
 
+    let values = std::env::temp_dir().join(format!("sidequest-no-values-{}", std::process::id()));
+    std::fs::write(&values, "\n").expect("a file");
+    let said = format!("id=@{}", values.display());
+    let templated = format!("{url}{{id}}");
+    let empty = run(&mut sidequest(&["quest", &templated, "--values", &said]));
+    let _ = std::fs::remove_file(&values);
+    assert!(
+        empty.starts_with("exit code: 2\n") && empty.contains("holds none; write one a line"),
+        "{empty}"
+    );
+
     let condition = run(&mut sidequest(&["quest", &url, "--fail-if", "p99>fast"]));
     assert!(condition.starts_with("exit code: 2\n"), "{condition}");
 

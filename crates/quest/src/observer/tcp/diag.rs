@@ -13,7 +13,7 @@ use rustix::net::{
     sockopt::{Timeout, set_socket_timeout},
 };
 
-use super::{SOCKETS_MAX, Side, Socket, Told};
+use super::{Family, SOCKETS_MAX, Side, Socket, Told};
 use crate::observer::State;
 
 /// The kernel answers at once or not at all.
@@ -35,17 +35,16 @@ const STATES: u32 = (1 << 1) | (1 << 4) | (1 << 5) | (1 << 8) | (1 << 9);
 const HEADER_BYTES: usize = 16;
 const MESSAGE_BYTES: usize = 72;
 
-/// All that have the port on that side, of both families.
-pub(super) fn sockets(side: Side, port: u16) -> Result<Vec<Socket>, State> {
-    let ask = |family| ask(family, side, port);
-    let denied = |error: io::Error| match error.kind() {
+/// All of a family that have the port on that side.
+pub(super) fn sockets(family: Family, side: Side, port: u16) -> Result<Vec<Socket>, State> {
+    let family = match family {
+        Family::V4 => AF_INET,
+        Family::V6 => AF_INET6,
+    };
+    ask(family, side, port).map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => State::Denied("sock_diag: not permitted".to_owned()),
         _ => State::Absent(format!("sock_diag: {error}")),
-    };
-    let mut found = ask(AF_INET).map_err(denied)?;
-    // A kernel without IPv6 has none of them.
-    found.extend(ask(AF_INET6).unwrap_or_default());
-    Ok(found)
+    })
 }
 
 fn ask(family: u8, side: Side, port: u16) -> io::Result<Vec<Socket>> {

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Side, Tcp, sockets};
+use super::{Family, Side, Tcp, sockets};
 use crate::observer::{Depth, Observer as _, State, tcp::diag::take};
 
 fn pair() -> (TcpStream, TcpStream, TcpListener) {
@@ -21,8 +21,8 @@ fn pair() -> (TcpStream, TcpStream, TcpListener) {
 fn both_ends_of_a_connection_are_found() {
     let (near, far, listener) = pair();
     let port = listener.local_addr().expect("an address").port();
-    let ours = sockets(Side::Peer, port).expect("the kernel tells");
-    let theirs = sockets(Side::Local, port).expect("the kernel tells");
+    let ours = sockets(Family::V4, Side::Peer, port).expect("the kernel tells");
+    let theirs = sockets(Family::V4, Side::Local, port).expect("the kernel tells");
     assert_eq!(ours.len(), 1);
     assert_eq!(theirs.len(), 1, "the one that listens is none of them");
     assert_eq!(ours[0].local, near.local_addr().expect("an address"));
@@ -69,6 +69,25 @@ fn a_reader_that_reads_nothing_stops_the_sender() {
     drop(near);
     writer.join().expect("it ends");
     assert!(limited > 0.05);
+}
+
+#[test]
+fn a_server_that_listens_to_both_families_is_found() {
+    let Ok(listener) = TcpListener::bind("[::]:0") else {
+        // This machine has one family only.
+        return;
+    };
+    let port = listener.local_addr().expect("an address").port();
+    let address = format!("127.0.0.1:{port}").parse().expect("an address");
+    let mut tcp = Tcp::new(&[address]).expect("it is TCP");
+    let mut near = TcpStream::connect(address).expect("it listens");
+    let (mut far, _) = listener.accept().expect("it has connected");
+    let before = tcp.read(Depth::Full).expect("the kernel tells");
+    far.write_all(b"answer").expect("it is open");
+    near.read_exact(&mut [0; 6]).expect("it is open");
+    let after = tcp.read(Depth::Full).expect("the kernel tells");
+    let segments = "server/segments";
+    assert_eq!(after.counters[segments] - before.counters[segments], 1.0);
 }
 
 #[test]
