@@ -13,6 +13,7 @@ import mmap
 import os
 import random
 import resource
+import socket
 import time
 
 import asyncpg
@@ -33,6 +34,7 @@ def options():
     parser.add_argument("--repeat", type=int, default=1, help="all statements so many times, one after another")
     parser.add_argument("--transaction", action="store_true", help="all statements in one transaction")
     parser.add_argument("--idle-ms", type=float, default=0, help="sleep before the transaction is closed")
+    parser.add_argument("--read-late-ms", type=float, default=0, help="rows are left unread so long")
     parser.add_argument("--hash-blocks", type=int, default=0, help="blocks of 64 KiB hashed by each request")
     parser.add_argument("--lock-ms", type=float, default=0, help="a lock of the whole process, held so long")
     parser.add_argument("--body-bytes", type=int, default=200)
@@ -97,6 +99,11 @@ def mapped(path, size):
     return pages
 
 
+def transport(connection):
+    """Of a connection of the pool; asyncpg does not tell it."""
+    return connection._con._transport
+
+
 class Api:
     """One request: lock, hash, statements, downstream, body."""
 
@@ -127,11 +134,16 @@ class Api:
                 min_size=self.chosen.pool,
                 max_size=self.chosen.pool,
                 reset=keep,
+                setup=self.narrow if self.chosen.read_late_ms else None,
             )
         if self.chosen.downstream:
             self.client = ClientSession(connector=TCPConnector(limit=0))
         if self.chosen.chore_ms:
             self.chore()
+
+    async def narrow(self, connection):
+        """Who reads late and has a small buffer lets the database wait."""
+        transport(connection).get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
 
     def chore(self):
         until = time.perf_counter() + self.chosen.chore_ms / 1e3
@@ -207,8 +219,19 @@ class Api:
                 if "$1" in sql:
                     await connection.fetch(sql, (item + turn) % 10_000 + 1)
                 else:
-                    await connection.fetch(sql)
+                    await self.fetch(connection, sql)
                 self.metrics.add("db_client_operation_duration_seconds", time.perf_counter() - began)
+
+    async def fetch(self, connection, sql):
+        if not self.chosen.read_late_ms or "repeat" not in sql:
+            return await connection.fetch(sql)
+        asking = asyncio.ensure_future(connection.fetch(sql))
+        # The question goes out first.
+        await asyncio.sleep(0)
+        transport(connection).pause_reading()
+        await asyncio.sleep(self.chosen.read_late_ms / 1e3)
+        transport(connection).resume_reading()
+        return await asking
 
     async def page(self, _):
         pool_max = self.chosen.pool if self.pool else 0

@@ -29,6 +29,7 @@ pub mod trace;
 mod consistency;
 mod diagnose;
 mod guard;
+mod line;
 mod rule;
 mod scene;
 mod view;

@@ -289,6 +289,17 @@ impl<'a> View<'a> {
             })
     }
 
+    /// The natural experiment in which a signal is smallest.
+    pub(crate) fn least(&self, signal: Signal, subject: &str) -> Option<Seen> {
+        self.natural()
+            .filter_map(|experiment| self.at(experiment, signal, subject))
+            .min_by(|a, b| {
+                a.value
+                    .total_cmp(&b.value)
+                    .then(a.cite.experiment.cmp(&b.cite.experiment))
+            })
+    }
+
     /// Mean latency of good answers.
     pub(crate) fn latency(&self, experiment: &str) -> Option<f64> {
         self.value(experiment, Signal::ClientLatencyMs, "")

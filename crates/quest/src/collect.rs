@@ -5,6 +5,7 @@ mod database;
 mod machine;
 mod proxy;
 mod server;
+mod tcp;
 
 pub(crate) use machine::foreign;
 
@@ -52,6 +53,7 @@ pub(crate) fn observe(
         server::timing(&mut collector, &joined(&outcomes.windows, "server timing"));
     }
     database::observe(&mut collector, &joined(&outcomes.windows, "postgres"));
+    tcp::observe(&mut collector, &joined(&outcomes.windows, "tcp"));
     proxy::observe(&mut collector, &joined(&outcomes.windows, "proxy log"));
     machine::observe(&mut collector, &joined(&outcomes.windows, "system"), parties);
     collector.observations

@@ -23,6 +23,18 @@ pub enum Error {
         /// What was tried.
         reason: String,
     },
+    /// Its answer begins and does not end.
+    #[error(
+        "investigate {target}: its answer does not end: {bytes} bytes came within {within:.0} s, and no end of it"
+    )]
+    Endless {
+        /// Whom.
+        target: String,
+        /// What came.
+        bytes: u64,
+        /// Seconds.
+        within: f64,
+    },
     /// Every answer is an error.
     #[error("investigate {target}: every answer is an error ({statuses})")]
     OnlyErrors {

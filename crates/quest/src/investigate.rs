@@ -176,6 +176,9 @@ pub fn investigate(
     let epoch = Instant::now();
     let found = preflight::run(config)?;
     let sources = watch::open(config, epoch)?;
+    for unread in sources.unread(config) {
+        progress(&unread);
+    }
     let recording = Recording::begin(&config.out, head(config, &sources))?;
     let mut quest = Quest {
         config,

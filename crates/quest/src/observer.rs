@@ -8,6 +8,7 @@ pub mod postgres;
 pub mod prometheus;
 pub mod proxy_log;
 pub mod system;
+pub mod tcp;
 pub mod timing;
 
 #[cfg(test)]
@@ -88,6 +89,8 @@ pub struct Window {
     pub means: BTreeMap<String, f64>,
     /// The largest.
     pub peaks: BTreeMap<String, f64>,
+    /// The smallest, of readings that had it.
+    pub troughs: BTreeMap<String, f64>,
     /// The last ones.
     pub last: BTreeMap<String, f64>,
     /// The slowest reading, in seconds.
@@ -245,6 +248,8 @@ impl Window {
             for (key, value) in &reading.gauges {
                 let peak = window.peaks.entry(key.clone()).or_insert(*value);
                 *peak = peak.max(*value);
+                let trough = window.troughs.entry(key.clone()).or_insert(*value);
+                *trough = trough.min(*value);
             }
         }
         window.mean_reading =
@@ -282,6 +287,10 @@ impl Window {
         self.failures += other.failures;
         self.slowest_reading = self.slowest_reading.max(other.slowest_reading);
         self.mean_reading = self.mean_reading.max(other.mean_reading);
+        for (key, value) in &other.troughs {
+            let mine = self.troughs.entry(key.clone()).or_insert(*value);
+            *mine = mine.min(*value);
+        }
         for (mine, theirs) in [
             (&mut self.grown, &other.grown),
             (&mut self.means, &other.means),

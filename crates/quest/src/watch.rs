@@ -1,9 +1,14 @@
 //! Which sources there are: opened once, each with its state; and which processes belong to whom.
 
-use std::{collections::BTreeMap, process, time::Instant};
+use std::{
+    collections::BTreeMap,
+    net::{SocketAddr, ToSocketAddrs as _},
+    process,
+    time::Instant,
+};
 
 use diagnosis::source::{Source, SourceState, State as Told};
-use load::target::Target;
+use load::target::{Place, Target};
 
 use crate::{
     config::Config,
@@ -15,6 +20,7 @@ use crate::{
         prometheus::{self, Prometheus},
         proxy_log::{self, Lines, ProxyLog},
         system::{self, Party, Role, System, named, owner_of_port},
+        tcp::{self, Tcp},
         timing::{self, Timing},
     },
 };
@@ -62,12 +68,6 @@ pub(crate) fn open(config: &Config, epoch: Instant) -> Result<Sources, Error> {
             told(Source::Client, "", &State::Available, ""),
             told(Source::Generator, "", &State::Available, ""),
             told(
-                Source::Tcp,
-                "",
-                &State::Absent("not read by this version".to_owned()),
-                "",
-            ),
-            told(
                 Source::Traces,
                 "",
                 &if config.sources.traces.is_empty() {
@@ -81,6 +81,7 @@ pub(crate) fn open(config: &Config, epoch: Instant) -> Result<Sources, Error> {
         facts: BTreeMap::new(),
     };
     let believe_any = config.load.tls.insecure;
+    sources.tcp(config, epoch);
     sources.proxy(config, epoch);
     sources.metrics(config, believe_any, epoch)?;
     sources.timing(config, believe_any, epoch)?;
@@ -90,6 +91,30 @@ pub(crate) fn open(config: &Config, epoch: Instant) -> Result<Sources, Error> {
 }
 
 impl Sources {
+    /// What was asked for and is not read, with the reason: to be told before three minutes go by without it.
+    pub(crate) fn unread(&self, config: &Config) -> Vec<String> {
+        let given = &config.sources;
+        // One for all that is read of a database.
+        let asked = [
+            (Source::Metrics, !given.metrics.is_empty()),
+            (Source::Activity, !given.postgres.is_empty()),
+            (Source::Proxy, !given.proxy_logs.is_empty()),
+        ];
+        let is_asked = |source: Source| asked.contains(&(source, true));
+        self.states
+            .iter()
+            .filter(|state| is_asked(state.source))
+            .filter_map(|state| {
+                let words = state.source.words();
+                match state.state {
+                    Told::Available => None,
+                    Told::Denied => Some(format!("goes on without {words}: denied: {}", state.reason)),
+                    Told::Absent => Some(format!("goes on without {words}: {}", state.reason)),
+                }
+            })
+            .collect()
+    }
+
     fn metrics(&mut self, config: &Config, believe_any: bool, epoch: Instant) -> Result<(), Error> {
         if config.sources.metrics.is_empty() {
             let state = State::Absent("no --metrics URL was given".to_owned());
@@ -121,6 +146,19 @@ impl Sources {
             self.watchers.push(watcher);
         }
         Ok(())
+    }
+
+    fn tcp(&mut self, config: &Config, epoch: Instant) {
+        let watcher = match Tcp::new(&addresses(config)) {
+            Ok(tcp) => Watcher::start("tcp", Box::new(tcp), tcp::INTERVAL, epoch),
+            Err(state) => Watcher::silent("tcp", state),
+        };
+        let how = format!(
+            "TCP_INFO of our connections, every {} ms",
+            tcp::INTERVAL.as_millis()
+        );
+        self.states.push(told(Source::Tcp, "", watcher.state(), &how));
+        self.watchers.push(watcher);
     }
 
     fn proxy(&mut self, config: &Config, epoch: Instant) {
@@ -316,6 +354,18 @@ impl Sources {
         }
         self.watchers.push(watcher);
         Ok(())
+    }
+}
+
+/// Where a target is reached; nowhere by TCP if it is a socket of the file system, or its name is not known.
+fn addresses(config: &Config) -> Vec<SocketAddr> {
+    let place = config.load.connect_to.clone();
+    match place.unwrap_or_else(|| config.scenario.target().place()) {
+        Place::Tcp { host, port } => (host.as_str(), port)
+            .to_socket_addrs()
+            .map(Iterator::collect)
+            .unwrap_or_default(),
+        Place::Unix(_) => Vec::new(),
     }
 }
 

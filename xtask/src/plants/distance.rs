@@ -1,4 +1,5 @@
-//! Distance by a TUN device: `benchsuite/plants/distance.py` lets packets arrive later, and TCP sees the round trip.
+//! A line by a TUN device: `benchsuite/plants/distance.py` lets packets arrive later, at a rate, or not at all, and TCP
+//! sees it.
 //!
 //! Opening the device takes an `ioctl`, which Rust would not do without `unsafe`.
 
@@ -24,7 +25,7 @@ pub(crate) const DEVICE: &str = "/dev/net/tun";
 const READY_MAX: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
 
-/// A party is further away as long as this lives.
+/// A party is further away, or behind a bad line, as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Distance {
     near: Ipv4Addr,
@@ -39,9 +40,14 @@ impl Distance {
         directory: &Path,
         settings: &Settings,
     ) -> anyhow::Result<Option<Distance>> {
-        let Some(round_trip_ms) = settings.round_trip_ms.get(&party) else {
+        let round_trip_ms = settings.round_trip_ms.get(&party).copied().unwrap_or(0);
+        let line = [
+            ("--bytes-per-second", settings.line_bytes.get(&party)),
+            ("--loss-percent", settings.loss_percent.get(&party)),
+        ];
+        if round_trip_ms == 0 && line.iter().all(|(_, value)| value.is_none()) {
             return Ok(None);
-        };
+        }
         // A network of its own for each party, in a range that nobody is likely to use.
         let network = party as u8 + 1;
         let (near, far) = (
@@ -53,7 +59,12 @@ impl Distance {
         command.arg(root().join("benchsuite/plants/distance.py"));
         command.args(["--device", &format!("sqp-{}", party.name())]);
         command.args(["--near", &near.to_string(), "--far", &far.to_string()]);
-        command.args(["--delay-ms", &(f64::from(*round_trip_ms) / 2.0).to_string()]);
+        command.args(["--delay-ms", &(f64::from(round_trip_ms) / 2.0).to_string()]);
+        for (option, value) in line {
+            if let Some(value) = value {
+                command.args([option, &value.to_string()]);
+            }
+        }
         let process = Process::start("the distance", &mut command, &log, Signal::TERM)?;
         let started = Instant::now();
         while !fs::read_to_string(&log)?.contains("ready") {

@@ -46,6 +46,10 @@ pub(crate) enum Means {
     DatabaseDelay { ms: u32 },
     /// A party is so far from those who ask it, by a TUN device: TCP sees the round trip.
     Distance { before: Party, round_trip_ms: u32 },
+    /// The line before a party carries so many bytes a second in each direction, by the same device.
+    Line { before: Party, bytes: u32 },
+    /// The line before a party loses so many of a hundred packets in each direction, by the same device.
+    Loss { before: Party, percent: u32 },
     /// nginx lives in a network namespace of its own, with so many local ports.
     Ports(u32),
     /// CPU on credit, as burstable machines have it.
@@ -87,6 +91,8 @@ pub(crate) struct Settings {
     pub(crate) sql: Vec<(&'static str, &'static str)>,
     pub(crate) database_delay_ms: Option<u32>,
     pub(crate) round_trip_ms: BTreeMap<Party, u32>,
+    pub(crate) line_bytes: BTreeMap<Party, u32>,
+    pub(crate) loss_percent: BTreeMap<Party, u32>,
     pub(crate) ports: Option<u32>,
     pub(crate) credits: BTreeMap<Party, Credits>,
     pub(crate) memory_bytes: BTreeMap<Party, u64>,
@@ -140,6 +146,12 @@ impl Settings {
                 round_trip_ms,
             } => {
                 self.round_trip_ms.insert(before, round_trip_ms);
+            }
+            Means::Line { before, bytes } => {
+                self.line_bytes.insert(before, bytes);
+            }
+            Means::Loss { before, percent } => {
+                self.loss_percent.insert(before, percent);
             }
             Means::Ports(ports) => self.ports = Some(ports),
             Means::Credits(party, credits) => {

@@ -32,7 +32,7 @@ fn of_means(means: Means) -> Option<String> {
         Means::Cores(..) => group::missing("cpuset"),
         Means::Memory(..) => group::missing("memory"),
         Means::WriteRate(..) => group::missing("blkio"),
-        Means::Distance { .. } => distance::missing(),
+        Means::Distance { .. } | Means::Line { .. } | Means::Loss { .. } => distance::missing(),
         Means::Ports(_) => namespace::missing(),
         Means::Api(..)
         | Means::Downstream { .. }

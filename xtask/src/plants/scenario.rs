@@ -4,6 +4,7 @@
 mod control;
 mod database;
 mod double;
+mod network;
 mod ours;
 mod protocol;
 mod proxy;
@@ -145,10 +146,12 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         .iter()
         .chain(server::PLANTS)
         .chain(database::PLANTS)
+        .chain(network::PLANTS)
         .chain(ours::PLANTS)
         .chain(proxy::PLANTS)
         .chain(double::DOUBLES)
         .chain(control::CONTROLS)
+        .chain(network::CONTROLS)
 }
 
 impl Load {

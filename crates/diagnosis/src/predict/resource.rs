@@ -1,8 +1,8 @@
 //! The resources that can run out: how busy each was at each step, and how much of it there is.
 
 use crate::{
-    attribution::part::side_ms, bottleneck::Bottleneck, interval::mean, predict::LimitBasis, signal::Signal,
-    view::View,
+    attribution::part::side_ms, bottleneck::Bottleneck, interval::mean, line, predict::LimitBasis,
+    signal::Signal, view::View,
 };
 
 /// Something that can run out.
@@ -185,6 +185,7 @@ fn at_their_limit(view: &View<'_>) -> Vec<Resource> {
         ),
         slots_by_rate(view, low, high),
         accepted(view),
+        full_line(view),
     ];
     found.into_iter().flatten().collect()
 }
@@ -244,6 +245,25 @@ fn slots_by_rate(view: &View<'_>, low: &str, high: &str) -> Option<Resource> {
         bottleneck: Bottleneck::S7,
         points: vec![(rate, rate * alone / 1000.0)],
         available: slots,
+        usable_share: ALL_OF_IT,
+        basis: LimitBasis::Measured,
+    })
+}
+
+/// A line of which nobody tells the speed shows it once it is full.
+fn full_line(view: &View<'_>) -> Option<Resource> {
+    if view.fact(Signal::HostNicLimit, "server").is_some() || view.fact(Signal::HostNicLimit, "").is_some() {
+        return None;
+    }
+    let line = line::of(view).filter(|line| line.is_full() && line.is_seen_busy())?;
+    Some(Resource {
+        name: format!(
+            "the line to the client, which carries {:.1} MB a second",
+            line.last.1 / 1e6
+        ),
+        bottleneck: Bottleneck::N2,
+        points: points(view, |step| line::bytes_per_second(view, step)),
+        available: line.last.1.max(line.before.1),
         usable_share: ALL_OF_IT,
         basis: LimitBasis::Measured,
     })

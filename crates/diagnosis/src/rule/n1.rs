@@ -6,6 +6,7 @@ use crate::{
     counter::{Class, CounterExperiment, Factor, Measure},
     finding::Basis,
     interval::Interval,
+    line,
     rule::{Direct, Rank, Rule, between, more_users},
     scene::{Answer, Claim, Scene, answer, unseen},
     signal::Signal,
@@ -29,7 +30,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn claim(scene: &Scene<'_>) -> Option<Claim> {
-    let rtt = scene.view.fact(Signal::TcpMinRttMs, "")?;
+    let rtt = line::round_trip(&scene.view, "")?;
     let attribution = scene.attribution.as_ref().filter(|_| !scene.is_troubled)?;
     // Connect is a round trip, TLS one or two, the answer one; what is beyond them is somebody else's.
     let trips = [
@@ -64,7 +65,7 @@ fn claim(scene: &Scene<'_>) -> Option<Claim> {
 const FAR_MS: f64 = 5.0;
 
 fn direct(scene: &Scene<'_>) -> Answer {
-    match scene.view.fact(Signal::TcpMinRttMs, "") {
+    match line::round_trip(&scene.view, "") {
         Some(seen) => answer(
             seen.value >= FAR_MS,
             format!("the smallest round trip is {:.1} ms", seen.value),

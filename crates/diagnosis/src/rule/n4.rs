@@ -30,14 +30,29 @@ pub(super) const RULE: Rule = Rule {
 fn claim(scene: &Scene<'_>) -> Option<Claim> {
     scene.growth_or_standing(|part, subject| match part {
         Part::Transfer | Part::Between => true,
-        Part::Database => subject == "Client/ClientWrite",
+        Part::Database => subject == CLIENT_WRITE,
         _ => false,
     })
 }
 
 const LIMITED_MIN: f64 = 0.5;
+const CLIENT_WRITE: &str = "Client/ClientWrite";
+const WAITING: &str = "wait for the reader of their rows";
 
-pub(super) fn direct(scene: &Scene<'_>) -> Answer {
+/// The window of the client's connections, which the server's end tells of; else those who read from the database,
+/// of whom the database tells.
+fn direct(scene: &Scene<'_>) -> Answer {
+    match reader_limits(scene) {
+        Answer::Yes(said) => Answer::Yes(said),
+        other => match waits(scene, |wait| wait == CLIENT_WRITE, LIMITED_MIN, WAITING) {
+            Answer::Yes(said) => Answer::Yes(said),
+            Answer::No(_) | Answer::Unseen(_) => other,
+        },
+    }
+}
+
+/// Whether the client's window stops the server.
+pub(super) fn reader_limits(scene: &Scene<'_>) -> Answer {
     let seen = scene
         .at_high(Signal::TcpReaderLimitedShare, "server")
         .or_else(|| scene.view.fact(Signal::TcpReaderLimitedShare, ""));
@@ -55,12 +70,7 @@ pub(super) fn direct(scene: &Scene<'_>) -> Answer {
 }
 
 fn backends_wait(scene: &Scene<'_>) -> Answer {
-    waits(
-        scene,
-        |wait| wait == "Client/ClientWrite",
-        0.2,
-        "wait for the reader of their rows",
-    )
+    waits(scene, |wait| wait == CLIENT_WRITE, 0.2, WAITING)
 }
 
 fn counters(scene: &Scene<'_>) -> Vec<CounterExperiment> {

@@ -4,6 +4,7 @@ use crate::{
     attribution::part::Part,
     bottleneck::Bottleneck,
     counter::{Class, CounterExperiment, Factor, Measure},
+    line,
     rule::{Direct, Rank, Rule, between, more_connections},
     scene::{Answer, Claim, Scene, answer, unseen},
     signal::Signal,
@@ -21,7 +22,7 @@ pub(super) const RULE: Rule = Rule {
     direct,
     must: &[time_fits],
     supports: &[windows_counted],
-    refutes: &[super::n4::direct],
+    refutes: &[super::n4::reader_limits],
     counters,
     exact,
 };
@@ -69,7 +70,7 @@ fn direct(scene: &Scene<'_>) -> Answer {
 fn time_fits(scene: &Scene<'_>) -> Answer {
     let (Some((windows, _)), Some(rtt), Some(transfer)) = (
         windows(scene),
-        scene.view.fact(Signal::TcpMinRttMs, ""),
+        line::round_trip(&scene.view, ""),
         scene.at_low(Signal::ClientTransferMs, ""),
     ) else {
         return unseen(Source::Tcp, "");

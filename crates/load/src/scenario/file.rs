@@ -155,12 +155,17 @@ pub fn list(
 ) -> Result<Values, Error> {
     if let Some(file) = said.strip_prefix('@') {
         let text = text_of(file, read)?;
-        let lines = text
+        let lines: Vec<String> = text
             .lines()
             .map(str::trim)
             .filter(|line| !line.is_empty())
             .map(str::to_owned)
             .collect();
+        if lines.is_empty() {
+            return Err(wrong(format!(
+                "the values of `{name}`: {file} holds none; write one a line"
+            )));
+        }
         return values.given(name, lines);
     }
     if let Some((first, last)) = said.split_once("..")

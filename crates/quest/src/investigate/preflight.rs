@@ -18,6 +18,12 @@ const REQUESTS: u64 = 5;
 /// Nobody waits longer to learn that a target is dead.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Nor that its answer does not end.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// More than a handshake and the head of an answer.
+const ENDLESS_BYTES: u64 = 64 << 10;
+
 /// A target that is being started answers within this.
 const START_MAX: Duration = Duration::from_secs(60);
 
@@ -38,8 +44,17 @@ pub(super) struct Found {
 
 /// Asks a few times.
 pub(super) fn run(config: &Config) -> Result<Found, Error> {
-    let first = ask(config, config.load.protocol, REQUESTS)?;
+    let began = Instant::now();
+    let first = ask(config, config.load.protocol, REQUESTS).map_err(|error| unknown(config, error))?;
     if first.response.count() == 0 {
+        let bytes = first.traffic.received;
+        if bytes >= ENDLESS_BYTES && first.totals.lost.contains_key(&Lost::Timeout) {
+            return Err(Error::Endless {
+                target: config.url.clone(),
+                bytes,
+                within: began.elapsed().as_secs_f64(),
+            });
+        }
         return Err(Error::Unreachable {
             target: config.url.clone(),
             reason: reason(&first),
@@ -92,11 +107,23 @@ fn ask(config: &Config, protocol: Protocol, requests: u64) -> Result<Summary, Er
     load.streams = 1;
     load.protocol = protocol;
     load.timeouts.connect = load.timeouts.connect.min(PATIENCE);
+    load.timeouts.request = load.timeouts.request.min(ANSWER_MAX);
     load.limits.connect_attempts_max = 1;
     let ending = Ending::within(PATIENCE * 2, Duration::ZERO)
         .map_err(Error::Load)?
         .and_after(requests);
     load::run::run(&config.scenario, &Arrivals::Closed, &ending, &load, &Watch::new()).map_err(Error::Load)
+}
+
+/// A name without an address is nobody that answers.
+fn unknown(config: &Config, error: Error) -> Error {
+    match error {
+        Error::Load(load::error::Error::Resolve { host, source }) => Error::Unreachable {
+            target: config.url.clone(),
+            reason: format!("find an address of {host}: {source}"),
+        },
+        other => other,
+    }
 }
 
 fn reason(summary: &Summary) -> String {

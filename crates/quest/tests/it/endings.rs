@@ -31,6 +31,87 @@ fn a_target_that_is_not_there() {
 }
 
 #[test]
+fn a_name_that_nobody_has_is_a_target_that_is_not_there() {
+    let out = Directory::new();
+    let error = quest(&config("http://nobody.invalid/", &out, 5)).expect_err("it has no address");
+    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+    assert!(
+        error.to_string().contains("find an address of nobody.invalid"),
+        "{error}"
+    );
+}
+
+/// Answers that begin, and go on for as long as somebody reads.
+fn endless() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    drop(thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            drop(thread::spawn(move || {
+                let mut request = [0; 4_096];
+                let _ = stream.read(&mut request);
+                let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\n\r\n";
+                let _ = stream.write_all(head);
+                let block = vec![b'x'; 65_536];
+                while stream.write_all(&block).is_ok() {}
+            }));
+        }
+    }));
+    address
+}
+
+#[test]
+fn an_answer_without_an_end_is_not_waited_for() {
+    let url = format!("http://{}/", endless());
+    let out = Directory::new();
+    let mut config = config(&url, &out, 5);
+    config.load.timeouts.request = Duration::from_secs(1);
+    let began = std::time::Instant::now();
+    let error = quest(&config).expect_err("it does not end");
+    assert!(matches!(error, Error::Endless { .. }), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    assert!(!out.0.exists(), "nothing was seen, so nothing is written");
+}
+
+#[test]
+fn a_page_without_metrics_is_told_before_the_load() {
+    let serving = Serving::start(Rig::healthy());
+    let out = Directory::new();
+    let mut config = config(&serving.url(), &out, 4);
+    config.sources.metrics.push(serving.url());
+    let mut told = Vec::new();
+    investigate(&config, &load::watch::Watch::new(), &mut |what| {
+        told.push(what.to_owned());
+    })
+    .expect("a verdict");
+    let without = told.iter().position(|what| what.starts_with("goes on without"));
+    let first = told.iter().position(|what| what.starts_with("warm-up"));
+    assert!(without.is_some() && without < first, "{told:?}");
+}
+
+#[test]
+fn tcp_tells_of_both_ends() {
+    let serving = Serving::start(Rig::healthy());
+    let out = Directory::new();
+    let found = quest(&config(&serving.url(), &out, 4)).expect("a verdict");
+    let value = |signal: Signal, subject: &str| {
+        found
+            .evidence
+            .observations
+            .iter()
+            .filter(|seen| seen.signal == signal && seen.subject == subject)
+            .filter_map(diagnosis::observation::Observation::value)
+            .fold(f64::NAN, f64::max)
+    };
+    if cfg!(target_os = "linux") {
+        assert!(value(Signal::TcpSegments, "") > 0.0);
+        assert!(value(Signal::TcpSegments, "server") > 0.0);
+        let round_trip = value(Signal::TcpMinRttMs, "");
+        assert!(round_trip > 0.0 && round_trip < 100.0, "{round_trip}");
+    }
+}
+
+#[test]
 fn a_target_that_answers_errors_only() {
     let serving = Serving::start(Rig {
         status: 404,

@@ -170,6 +170,10 @@ fn failure(error: Error) -> Failure {
             Some("--allow-writes sends it, some thousand times; use a copy of the system"),
         ),
         Error::Unreachable { .. } => (Exit::Target, Some("is it running, and is this its address?")),
+        Error::Endless { .. } => (
+            Exit::Target,
+            Some("a stream is not loaded; give a URL whose answers end, or a page of it"),
+        ),
         Error::OnlyErrors { .. } => (
             Exit::Target,
             Some("a URL that answers well is needed; -H adds a header, such as `authorization`"),
@@ -177,6 +181,12 @@ fn failure(error: Error) -> Failure {
         Error::Died { .. } => (
             Exit::Target,
             Some("what was seen before is in the evidence: sidequest quest --replay judges it"),
+        ),
+        Error::Source { what, .. } if what.starts_with("the process") => (
+            Exit::Usage,
+            Some(
+                "give its number or its name as `ps -e` shows it; without --process the owner of the target's port is read",
+            ),
         ),
         Error::Load(_) | Error::Source { .. } | Error::File { .. } | Error::Evidence { .. } => {
             (Exit::Usage, None)

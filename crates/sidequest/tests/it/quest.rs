@@ -131,6 +131,45 @@ fn the_limit_of_nginx_is_named() {
     assert!(fine.starts_with("exit code: 0\n"), "{fine}");
 }
 
+/// Answers whatever is asked; as long as the test's process lives.
+fn answering() -> String {
+    use std::io::{Read as _, Write as _};
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("its address"));
+    drop(std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            drop(std::thread::spawn(move || {
+                let mut request = [0; 4_096];
+                while stream.read(&mut request).is_ok_and(|count| count > 0)
+                    && stream
+                        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+                        .is_ok()
+                {}
+            }));
+        }
+    }));
+    url
+}
+
+#[test]
+fn a_process_of_no_such_name_is_told_with_what_to_give() {
+    let url = answering();
+    let told = run(&mut sidequest(&[
+        "quest",
+        &url,
+        "--h1",
+        "--quiet",
+        "--process",
+        "nobody-has-this-name",
+    ]));
+    assert!(
+        told.starts_with("exit code: 2\n")
+            && told.contains("the process `nobody-has-this-name`: there is none of this name")
+            && told.contains("as `ps -e` shows it"),
+        "{told}"
+    );
+}
+
 #[test]
 fn mistakes_and_dead_targets() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -144,6 +183,17 @@ fn mistakes_and_dead_targets() {
     assert!(
         writes.starts_with("exit code: 2\n") && writes.contains("--allow-writes"),
         "{writes}"
+    );
+
+    let values = std::env::temp_dir().join(format!("sidequest-no-values-{}", std::process::id()));
+    fs::write(&values, "\n").expect("a file");
+    let said = format!("id=@{}", values.display());
+    let templated = format!("{url}{{id}}");
+    let empty = run(&mut sidequest(&["quest", &templated, "--values", &said]));
+    let _ = fs::remove_file(&values);
+    assert!(
+        empty.starts_with("exit code: 2\n") && empty.contains("holds none; write one a line"),
+        "{empty}"
     );
 
     let condition = run(&mut sidequest(&["quest", &url, "--fail-if", "p99>fast"]));
