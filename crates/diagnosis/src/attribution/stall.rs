@@ -4,7 +4,7 @@
 //! own timers grow, those for the database too, so the database must not be blamed before this is settled.
 
 use crate::{
-    attribution::{Parts, part::Part},
+    attribution::{Parts, holder::is_trouble, part::Part},
     signal::Signal,
     view::View,
 };
@@ -107,11 +107,7 @@ pub(crate) fn resolve(view: &View<'_>, experiment: &str, latency_ms: f64, parts:
         let mut left = latency_ms * stall.share;
         let mut moved = 0.0;
         let unexplained = rows_of(stall.party).iter().map(|part| (*part, String::new()));
-        // A backend that a quota stops in the middle of a statement looks as if it ran: it is active and waits for
-        // nothing.
-        let running = (stall.party == "database" && stall.part == Part::Throttled)
-            .then(|| (Part::Database, "CPU".to_owned()));
-        for key in unexplained.chain(running) {
+        for key in unexplained.chain(looks_at_work(&stall, parts)) {
             if let Some(value) = parts.get_mut(&key) {
                 let taken = value.min(left).max(0.0);
                 *value -= taken;
@@ -123,4 +119,18 @@ pub(crate) fn resolve(view: &View<'_>, experiment: &str, latency_ms: f64, parts:
             *parts.entry((stall.part, stall.party.to_owned())).or_insert(0.0) += moved;
         }
     }
+}
+
+/// A backend that a quota stops in the middle of a statement looks as if it ran, or as if what it slept for were not
+/// over: it is active in the state in which it stopped. Waits for others are told by what those do.
+fn looks_at_work(stall: &Stall, parts: &Parts) -> Vec<(Part, String)> {
+    if stall.party != "database" || stall.part != Part::Throttled {
+        return Vec::new();
+    }
+    // In the order of names, which has `CPU` before all waits.
+    parts
+        .keys()
+        .filter(|(part, wait)| *part == Part::Database && !wait.is_empty() && !is_trouble(wait))
+        .cloned()
+        .collect()
 }
