@@ -75,6 +75,16 @@ impl Observation {
         nothing_below_zero.is_finite().then_some(nothing_below_zero)
     }
 
+    /// How long a counter was looked at: its source may have begun later than the round, or ended later.
+    pub fn span_ms(&self) -> Option<f64> {
+        let Reading::Counter(points) = &self.reading else {
+            return None;
+        };
+        let (first, last) = (points.first()?, points.last()?);
+        let span = last[0] - first[0];
+        (span.is_finite() && span > 0.0).then_some(span)
+    }
+
     /// The levels with their times, where it has them.
     pub fn points(&self) -> Vec<(f64, f64)> {
         let mut points: Vec<(f64, f64)> = match &self.reading {

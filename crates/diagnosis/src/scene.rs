@@ -119,7 +119,7 @@ impl<'a> Scene<'a> {
     /// A count in the highest load, as milliseconds or events per millisecond of wall time.
     pub(crate) fn per_ms(&self, signal: Signal, subject: &str) -> Option<(f64, Seen)> {
         let seen = self.at_high(signal, subject)?;
-        Some((seen.value / self.view.duration_ms(self.high)?, seen))
+        Some((self.view.per_ms(self.high, signal, subject)?, seen))
     }
 
     /// A count in the highest load, for each answer.

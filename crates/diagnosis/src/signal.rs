@@ -77,6 +77,7 @@ signals! {
     ClientLatencyMs "client.latency_ms" Client PerRequest "mean latency of good answers, from the wish to send to the last byte";
     ClientP50Ms "client.p50_ms" Client PerRequest "median latency";
     ClientP99Ms "client.p99_ms" Client PerRequest "99th percentile of latency";
+    ClientCourseMs "client.course_ms" Client Level "latency over time: a point for each twentieth of a second, the mean of the good answers that ended in it";
     ClientLatencyClass "client.latency_class" Client Count "good answers of one class of latency, by its upper end in milliseconds";
     ClientQueuedMs "client.queued_ms" Client PerRequest "waiting for a free connection";
     ClientConnectMs "client.connect_ms" Client PerRequest "name and TCP connection, spread over all requests";
@@ -175,6 +176,7 @@ signals! {
     PgCheckpoints "pg.checkpoints" Statistics Count "checkpoints";
     PgBuffersBackend "pg.buffers_backend" Statistics Count "buffers that backends had to write themselves";
     PgSpikeAligned "pg.spike_aligned_share" Statistics Level "share of the time of latency spikes that lies within a checkpoint or vacuum";
+    PgMaintenance "pg.maintenance_share" Statistics Level "a checkpoint or a vacuum at work, over time: 1 while one is";
     PgVacuumWorkers "pg.vacuum_workers" Statistics Level "autovacuum workers";
     PgSeqScans "pg.seq_scans" Statistics Count "sequential scans, by table";
     PgSeqRows "pg.seq_rows" Statistics Count "rows read by sequential scans, by table";

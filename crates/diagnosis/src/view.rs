@@ -30,6 +30,7 @@ pub(crate) struct View<'a> {
     experiments: BTreeMap<&'a str, &'a Experiment>,
     durations_ms: BTreeMap<&'a str, f64>,
     values: Table<'a, BTreeMap<u32, f64>>,
+    spans_ms: Table<'a, Vec<f64>>,
     notes: Table<'a, &'a str>,
     points: Table<'a, Vec<(f64, f64)>>,
     /// Closed loops, by users: the baseline and the ramp, or whatever else there is.
@@ -54,6 +55,7 @@ impl<'a> View<'a> {
             experiments,
             durations_ms: durations(evidence),
             values: BTreeMap::new(),
+            spans_ms: BTreeMap::new(),
             notes: BTreeMap::new(),
             points: BTreeMap::new(),
             ramp: Vec::new(),
@@ -96,6 +98,16 @@ impl<'a> View<'a> {
                     .or_default()
                     .extend(points);
             }
+            if let Some(span) = observation.span_ms() {
+                self.spans_ms
+                    .entry(experiment)
+                    .or_default()
+                    .entry(signal)
+                    .or_default()
+                    .entry(subject)
+                    .or_default()
+                    .push(span);
+            }
             if let Some(value) = observation.value() {
                 all.entry((experiment, signal, subject, observation.round))
                     .or_default()
@@ -113,6 +125,10 @@ impl<'a> View<'a> {
                     .or_default()
                     .insert(round, value);
             }
+        }
+        let by_subject = self.spans_ms.values_mut().flat_map(BTreeMap::values_mut);
+        for spans in by_subject.flat_map(BTreeMap::values_mut) {
+            spans.sort_by(f64::total_cmp);
         }
         let by_subject = self.points.values_mut().flat_map(BTreeMap::values_mut);
         for points in by_subject.flat_map(BTreeMap::values_mut) {
@@ -217,6 +233,21 @@ impl<'a> View<'a> {
 
     pub(crate) fn value(&self, experiment: &str, signal: Signal, subject: &str) -> Option<f64> {
         self.at(experiment, signal, subject).map(|seen| seen.value)
+    }
+
+    /// How long a count was taken: by its own times, else as long as a round. A source that is slow to answer while
+    /// the machine is busy has seen a part of the round only.
+    pub(crate) fn counted_ms(&self, experiment: &str, signal: Signal, subject: &str) -> Option<f64> {
+        self.spans_ms
+            .get(experiment)
+            .and_then(|signals| signals.get(&signal)?.get(subject))
+            .and_then(|spans| mean(spans))
+            .or_else(|| self.duration_ms(experiment))
+    }
+
+    /// A count, for each millisecond in which it was taken.
+    pub(crate) fn per_ms(&self, experiment: &str, signal: Signal, subject: &str) -> Option<f64> {
+        Some(self.value(experiment, signal, subject)? / self.counted_ms(experiment, signal, subject)?)
     }
 
     /// Levels over time.

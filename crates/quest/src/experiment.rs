@@ -87,6 +87,8 @@ pub(crate) struct Outcomes {
     pub windows: BTreeMap<String, Window>,
     /// When it began to be measured.
     pub start: Duration,
+    /// When requests began, those of the warm-up too: what the times of requests are counted from.
+    pub load_start: Duration,
     /// How long requests were begun: what throughput is over. A server that is gone is not waited for.
     pub seconds: f64,
     /// Share of what the generator counted that is of this span, where it counts its warm-up too.
@@ -142,6 +144,8 @@ pub(crate) struct Tally {
     stride: u64,
     /// Good answers by when they ended: spans of [`MOMENT_NS`] from the beginning of the run.
     pub moments: BTreeMap<u64, u64>,
+    /// Latencies over time: count and milliseconds of the good answers that ended in each [`COURSE_STEP`].
+    pub course: BTreeMap<u64, (u64, f64)>,
     /// Good answers by class of latency: see [`class_end_ms`].
     pub classes: BTreeMap<i32, u64>,
     /// Where more users than connections wait in line.
@@ -153,6 +157,8 @@ pub(crate) struct Tally {
 
 /// The span of time over which a rate is told where its change in time matters.
 pub(crate) const MOMENT_NS: u64 = 250_000_000;
+/// The step of latency over time.
+pub(crate) const COURSE_STEP: Duration = Duration::from_millis(50);
 
 /// Classes of latency in each doubling.
 const CLASSES: f64 = 2.0;
@@ -229,6 +235,11 @@ impl Tally {
                 self.ok += 1;
                 *self.moments.entry(sample.done_ns / MOMENT_NS).or_default() += 1;
                 self.latency_ms += latency;
+                let step = self
+                    .course
+                    .entry(sample.done_ns / COURSE_STEP.as_nanos() as u64)
+                    .or_default();
+                *step = (step.0 + 1, step.1 + latency);
                 self.wait_ms += ms(sample.scheduled_ns, sample.sent_ns);
                 self.first_byte_ms += ms(sample.sent_ns, sample.first_byte_ns);
                 self.transfer_ms += ms(sample.first_byte_ns, sample.done_ns);
@@ -324,6 +335,7 @@ pub(crate) fn run(
         begin(watchers);
         start = epoch.elapsed();
     }
+    let load_start = epoch.elapsed();
     let (summary, tally) = thread::scope(|scope| {
         let tally = Tally::of(experiment);
         let counted = scope.spawn(move || count(tally, &receiver, warm_up.as_nanos() as u64));
@@ -398,6 +410,7 @@ pub(crate) fn run(
         },
         windows,
         start,
+        load_start,
         stopped,
         in_flight,
     })

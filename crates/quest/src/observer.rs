@@ -74,6 +74,9 @@ pub trait Observer: Send {
     }
 }
 
+/// Gauges of which it matters when they were what.
+const COURSES: &[&str] = &["maintenance"];
+
 /// What a window of time has shown of one source.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Window {
@@ -93,6 +96,8 @@ pub struct Window {
     pub troughs: BTreeMap<String, f64>,
     /// The last ones.
     pub last: BTreeMap<String, f64>,
+    /// Those of [`COURSES`] over time, in seconds from the beginning of the quest.
+    pub courses: BTreeMap<String, Vec<[f64; 2]>>,
     /// The slowest reading, in seconds.
     pub slowest_reading: f64,
     /// The mean reading, in seconds.
@@ -244,6 +249,12 @@ impl Window {
             window.grown.insert(key.clone(), (value - before).max(0.0));
         }
         for reading in readings {
+            for key in COURSES {
+                if let Some(value) = reading.gauges.get(*key) {
+                    let course = window.courses.entry((*key).to_owned()).or_default();
+                    course.push([reading.at, *value]);
+                }
+            }
             window.slowest_reading = window.slowest_reading.max(reading.took);
             for (key, value) in &reading.gauges {
                 let peak = window.peaks.entry(key.clone()).or_insert(*value);

@@ -1,7 +1,7 @@
 //! The rig's PostgreSQL: made once with the plants' tables, started anew for each scenario.
 
 use std::{
-    fs,
+    fs::{self, File},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
@@ -10,7 +10,10 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use rustix::process::Signal;
+use rustix::{
+    fs::{Advice, fadvise},
+    process::Signal,
+};
 
 use super::{
     chore::Chore,
@@ -31,6 +34,8 @@ const UNDO: &str = "undo.sql";
 const READY_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
 const RESTARTS_MAX: u32 = 5;
+/// How soon a cold table is cold again.
+const FORGET_EVERY: Duration = Duration::from_millis(200);
 const RESTART_AFTER: Duration = Duration::from_secs(1);
 
 /// Every run has these; a scenario may say otherwise.
@@ -52,7 +57,7 @@ const SETTINGS: &[(&str, &str)] = &[
 pub(crate) struct Database {
     pub(crate) address: SocketAddr,
     undo: Vec<&'static str>,
-    checkpoints: Option<Chore>,
+    chores: Vec<Chore>,
     _process: Process,
     group: Group,
 }
@@ -94,7 +99,7 @@ impl Database {
         let mut database = Database {
             address,
             undo: Vec::new(),
-            checkpoints: None,
+            chores: Vec::new(),
             _process: process,
             group,
         };
@@ -119,12 +124,38 @@ impl Database {
             NAME,
             "select count(*) from item, kind where item.id = kind.id; select pg_stat_statements_reset();",
         )?;
-        database.checkpoints = settings.checkpoints_every_s.map(|seconds| {
-            Chore::start(Duration::from_secs(seconds), move || {
+        if let Some(seconds) = settings.checkpoints_every_s {
+            let every = Duration::from_secs(seconds);
+            database.chores.push(Chore::start(every, move || {
                 output(&mut psql(address, USER, "checkpoint")).map(drop)
-            })
-        });
+            }));
+        }
+        let cold = database.files(&data, &settings.cold_tables)?;
+        if !cold.is_empty() {
+            // What is written cannot be forgotten before it is on the disk.
+            database.psql(NAME, "checkpoint")?;
+            forget(&cold)?;
+            database
+                .chores
+                .push(Chore::start(FORGET_EVERY, move || forget(&cold)));
+        }
+        if let Some(bytes) = settings.read_rate_bytes.get(&Party::Database) {
+            database.group.hold_reads(*bytes)?;
+        }
         Ok(database)
+    }
+
+    /// Of tables and their indexes.
+    fn files(&self, data: &Path, tables: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for table in tables {
+            let text = self.ask(&format!(
+                "select pg_relation_filepath('{table}'::regclass) union all \
+                 select pg_relation_filepath(indexrelid) from pg_index where indrelid = '{table}'::regclass"
+            ))?;
+            files.extend(text.lines().map(|file| data.join(file.trim())));
+        }
+        Ok(files)
     }
 
     /// For those that connect, over this port.
@@ -178,9 +209,9 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        self.group.lift_write_rate();
+        self.group.lift_disk_rates();
         // Nobody asks for checkpoints any more.
-        self.checkpoints.take();
+        self.chores.clear();
         if self.undo.is_empty() {
             return;
         }
@@ -206,6 +237,15 @@ fn started(command: &mut Command, address: SocketAddr, log: &Path) -> anyhow::Re
         }
         thread::sleep(RESTART_AFTER);
     }
+}
+
+/// The machine keeps nothing of these files in memory: a table larger than that, in small.
+fn forget(files: &[PathBuf]) -> anyhow::Result<()> {
+    for file in files {
+        let open = File::open(file).with_context(|| format!("open {}", file.display()))?;
+        fadvise(&open, 0, None, Advice::DontNeed).with_context(|| format!("forget {}", file.display()))?;
+    }
+    Ok(())
 }
 
 fn psql(address: SocketAddr, database: &str, sql: &str) -> Command {

@@ -15,6 +15,7 @@ use crate::workspace::say;
 const ROOT: &str = "/sys/fs/cgroup";
 const PARENT: &str = "sidequest-plants";
 const WRITE_RATE: &str = "blkio.throttle.write_bps_device";
+const READ_RATE: &str = "blkio.throttle.read_bps_device";
 const PERIOD: &str = "cpu.cfs_period_us";
 const QUOTA: &str = "cpu.cfs_quota_us";
 /// What stands in the file of a quota for none.
@@ -58,9 +59,13 @@ impl Group {
         if let Some(bytes) = settings.memory_bytes.get(&party) {
             group.add("memory", party, &[("memory.limit_in_bytes", bytes.to_string())])?;
         }
-        if let Some(bytes) = settings.write_rate_bytes.get(&party) {
-            let device = disk()?;
-            let files = [(WRITE_RATE, format!("{device} {bytes}"))];
+        let writes = settings.write_rate_bytes.get(&party);
+        let reads = settings.read_rate_bytes.get(&party);
+        if writes.is_some() || reads.is_some() {
+            let files = match writes {
+                Some(bytes) => vec![(WRITE_RATE, format!("{} {bytes}", disk()?))],
+                None => Vec::new(),
+            };
             group.add("blkio", party, &files)?;
         }
         Ok(group)
@@ -109,13 +114,20 @@ impl Group {
             .with_context(|| format!("find the group in the controller {controller}"))
     }
 
-    /// Writes as fast as the disk can: what ends has to write what it holds.
-    pub(crate) fn lift_write_rate(&self) {
-        for directory in &self.directories {
-            let file = directory.join(WRITE_RATE);
-            if file.exists()
-                && let Ok(device) = disk()
-            {
+    /// Reads are held when everything stands: what starts has to read what it needs.
+    pub(crate) fn hold_reads(&self, bytes: u64) -> anyhow::Result<()> {
+        let file = self.of_controller("blkio")?.join(READ_RATE);
+        fs::write(&file, format!("{} {bytes}", disk()?)).with_context(|| format!("write {}", file.display()))
+    }
+
+    /// Reads and writes as fast as the disk can: what ends has to write what it holds.
+    pub(crate) fn lift_disk_rates(&self) {
+        let files = self
+            .directories
+            .iter()
+            .flat_map(|directory| [directory.join(WRITE_RATE), directory.join(READ_RATE)]);
+        for file in files.filter(|file| file.exists()) {
+            if let Ok(device) = disk() {
                 let _ = fs::write(file, format!("{device} 0"));
             }
         }
@@ -184,9 +196,11 @@ pub(crate) fn missing(controller: &str) -> Option<String> {
             "no group can be made in the controller {controller}: {error}"
         ));
     }
-    let is_whole = controller != "blkio" || probe.join(WRITE_RATE).exists();
+    let lacking = [WRITE_RATE, READ_RATE]
+        .into_iter()
+        .find(|file| controller == "blkio" && !probe.join(file).exists());
     let _ = fs::remove_dir(&probe);
-    (!is_whole).then(|| format!("the controller {controller} has no {WRITE_RATE}"))
+    lacking.map(|file| format!("the controller {controller} has no {file}"))
 }
 
 /// Groups that a run left which was killed.

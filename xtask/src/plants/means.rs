@@ -38,6 +38,10 @@ pub(crate) enum Means {
     Cores(Party, &'static str),
     /// Bytes a second to the disk.
     WriteRate(Party, u64),
+    /// Bytes a second from the disk.
+    ReadRate(Party, u64),
+    /// What a table and its indexes hold is on the disk only: the machine keeps nothing of their files in memory.
+    ColdTable(&'static str),
     /// A setting of PostgreSQL.
     Postgres(&'static str, &'static str),
     /// SQL before the run and SQL after it.
@@ -87,6 +91,8 @@ pub(crate) struct Settings {
     pub(crate) quota_percent: BTreeMap<Party, u32>,
     pub(crate) cores: BTreeMap<Party, &'static str>,
     pub(crate) write_rate_bytes: BTreeMap<Party, u64>,
+    pub(crate) read_rate_bytes: BTreeMap<Party, u64>,
+    pub(crate) cold_tables: Vec<&'static str>,
     pub(crate) postgres: BTreeMap<&'static str, &'static str>,
     pub(crate) sql: Vec<(&'static str, &'static str)>,
     pub(crate) database_delay_ms: Option<u32>,
@@ -136,6 +142,10 @@ impl Settings {
             Means::WriteRate(party, bytes) => {
                 self.write_rate_bytes.insert(party, bytes);
             }
+            Means::ReadRate(party, bytes) => {
+                self.read_rate_bytes.insert(party, bytes);
+            }
+            Means::ColdTable(table) => self.cold_tables.push(table),
             Means::Postgres(name, value) => {
                 self.postgres.insert(name, value);
             }

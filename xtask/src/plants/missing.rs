@@ -31,7 +31,7 @@ fn of_means(means: Means) -> Option<String> {
         Means::Credits(..) => group::missing("cpu").or_else(|| group::missing("cpuacct")),
         Means::Cores(..) => group::missing("cpuset"),
         Means::Memory(..) => group::missing("memory"),
-        Means::WriteRate(..) => group::missing("blkio"),
+        Means::WriteRate(..) | Means::ReadRate(..) => group::missing("blkio"),
         Means::Distance { .. } | Means::Line { .. } | Means::Loss { .. } => distance::missing(),
         Means::Ports(_) => namespace::missing(),
         Means::Api(..)
@@ -42,6 +42,7 @@ fn of_means(means: Means) -> Option<String> {
         | Means::NoUpstreamKeepAlive
         | Means::CertificateRsa(_)
         | Means::Postgres(..)
+        | Means::ColdTable(_)
         | Means::Sql { .. }
         | Means::DatabaseDelay { .. }
         | Means::Checkpoints { .. }

@@ -39,10 +39,7 @@ pub(crate) fn holders(view: &View<'_>, high: &str) -> Vec<Holder> {
     };
     let idle_in_transaction = view
         .value(high, Signal::PgIdleInTransaction, "")
-        .or_else(|| {
-            let time = view.value(high, Signal::PgIdleInTransactionMs, "")?;
-            Some(time / view.duration_ms(high)?)
-        })
+        .or_else(|| view.per_ms(high, Signal::PgIdleInTransactionMs, ""))
         .unwrap_or(0.0);
     let known = active + idle_in_transaction;
     let all = view

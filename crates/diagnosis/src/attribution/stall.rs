@@ -4,7 +4,7 @@
 //! own timers grow, those for the database too, so the database must not be blamed before this is settled.
 
 use crate::{
-    attribution::{Parts, part::Part},
+    attribution::{Parts, holder::is_trouble, part::Part},
     signal::Signal,
     view::View,
 };
@@ -48,16 +48,15 @@ pub(crate) fn stalls(view: &View<'_>, experiment: &str) -> Vec<Stall> {
 /// Share of wall time in which the quota held the party: pressure where there is, for that is wall time; else
 /// the throttled time, which is a sum over CPUs, over as many of them as it could use.
 pub(crate) fn throttled_share(view: &View<'_>, experiment: &str, party: &str) -> Option<f64> {
-    let duration = view.duration_ms(experiment)?;
-    let throttled = view.value(experiment, Signal::CgroupThrottledMs, party);
+    let throttled = view.per_ms(experiment, Signal::CgroupThrottledMs, party);
     if throttled.is_some_and(|throttled| throttled <= 0.0) {
         return Some(0.0);
     }
-    if let Some(full) = view.value(experiment, Signal::CgroupCpuFullMs, party)
+    if let Some(full) = view.per_ms(experiment, Signal::CgroupCpuFullMs, party)
         && throttled.is_some()
         && full > 0.0
     {
-        return Some((full / duration).clamp(0.0, 1.0));
+        return Some(full.clamp(0.0, 1.0));
     }
     let cores = view
         .fact(Signal::ProcessCores, party)
@@ -65,7 +64,7 @@ pub(crate) fn throttled_share(view: &View<'_>, experiment: &str, party: &str) ->
     let threads = view
         .value(experiment, Signal::ProcessThreadsRunning, party)
         .map_or(1.0, |threads| threads.max(1.0));
-    Some((throttled? / (duration * cores.min(threads))).clamp(0.0, 1.0))
+    Some((throttled? / cores.min(threads)).clamp(0.0, 1.0))
 }
 
 fn delay_share(view: &View<'_>, experiment: &str, party: &str) -> Option<f64> {
@@ -107,8 +106,9 @@ pub(crate) fn resolve(view: &View<'_>, experiment: &str, latency_ms: f64, parts:
     for stall in stalls(view, experiment) {
         let mut left = latency_ms * stall.share;
         let mut moved = 0.0;
-        for part in rows_of(stall.party) {
-            if let Some(value) = parts.get_mut(&(*part, String::new())) {
+        let unexplained = rows_of(stall.party).iter().map(|part| (*part, String::new()));
+        for key in unexplained.chain(looks_at_work(&stall, parts)) {
+            if let Some(value) = parts.get_mut(&key) {
                 let taken = value.min(left).max(0.0);
                 *value -= taken;
                 left -= taken;
@@ -119,4 +119,18 @@ pub(crate) fn resolve(view: &View<'_>, experiment: &str, latency_ms: f64, parts:
             *parts.entry((stall.part, stall.party.to_owned())).or_insert(0.0) += moved;
         }
     }
+}
+
+/// A backend that a quota stops in the middle of a statement looks as if it ran, or as if what it slept for were not
+/// over: it is active in the state in which it stopped. Waits for others are told by what those do.
+fn looks_at_work(stall: &Stall, parts: &Parts) -> Vec<(Part, String)> {
+    if stall.party != "database" || stall.part != Part::Throttled {
+        return Vec::new();
+    }
+    // In the order of names, which has `CPU` before all waits.
+    parts
+        .keys()
+        .filter(|(part, wait)| *part == Part::Database && !wait.is_empty() && !is_trouble(wait))
+        .cloned()
+        .collect()
 }

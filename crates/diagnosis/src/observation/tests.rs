@@ -59,3 +59,20 @@ fn what_is_no_number_is_not_seen() {
     assert_eq!(value(Signal::ClientRate, Reading::Value(f64::NAN)), None);
     assert_eq!(value(Signal::ClientRate, Reading::Gauge(vec![])), None);
 }
+
+/// A source that is slow to answer has seen a part of a round only.
+#[test]
+fn a_count_is_over_the_time_in_which_it_was_taken() {
+    let seen = |reading: Reading| Observation {
+        experiment: "ramp".to_owned(),
+        round: 1,
+        signal: Signal::ProcessCpuMs,
+        subject: "database".to_owned(),
+        reading,
+        note: String::new(),
+    };
+    let counted = seen(Reading::Counter(vec![[1300.0, 0.0], [1490.0, 186.0]]));
+    assert_eq!(counted.span_ms(), Some(190.0));
+    assert_eq!(seen(Reading::Counter(vec![[1300.0, 4.0]])).span_ms(), None);
+    assert_eq!(seen(Reading::Value(186.0)).span_ms(), None);
+}

@@ -301,9 +301,7 @@ fn processors(view: &View<'_>) -> Vec<Resource> {
         ("server", Bottleneck::S3, Bottleneck::S1),
         ("database", Bottleneck::D9b, Bottleneck::D9),
     ] {
-        let cores_busy = points(view, |step| {
-            Some(view.value(step, Signal::ProcessCpuMs, party)? / view.duration_ms(step)?)
-        });
+        let cores_busy = points(view, |step| view.per_ms(step, Signal::ProcessCpuMs, party));
         if let Some(quota) = view.fact(Signal::CgroupQuotaCores, party) {
             found.push(Resource {
                 name: format!("the CPU quota of the {party}"),
@@ -346,9 +344,7 @@ fn one_connection(view: &View<'_>) -> Option<Resource> {
     if load.connections != Some(1) || load.protocol.as_deref() != Some("HTTP/2") {
         return None;
     }
-    let points = points(view, |step| {
-        Some(view.value(step, Signal::ProcessCpuMs, "server")? / view.duration_ms(step)?)
-    });
+    let points = points(view, |step| view.per_ms(step, Signal::ProcessCpuMs, "server"));
     let busiest = points.iter().map(|(_, busy)| *busy).fold(0.0, f64::max);
     (busiest <= ONE_CORE_MAX).then(|| Resource {
         name: "the one core that serves the one connection".to_owned(),
@@ -378,9 +374,8 @@ fn machine(view: &View<'_>) -> Option<Resource> {
 }
 
 fn pipes(view: &View<'_>) -> Vec<Resource> {
-    let per_second = |step: &str, signal: Signal, subject: &str| {
-        Some(view.value(step, signal, subject)? / view.duration_ms(step)? * 1000.0)
-    };
+    let per_second =
+        |step: &str, signal: Signal, subject: &str| Some(view.per_ms(step, signal, subject)? * 1000.0);
     let mut found = vec![Resource {
         name: "the database's disk".to_owned(),
         bottleneck: Bottleneck::D10,

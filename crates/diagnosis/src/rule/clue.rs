@@ -12,7 +12,7 @@ use crate::{
 
 /// A statement that a standing cost can be blamed on takes at least this long: an API whose one statement takes
 /// 10 ms is healthy.
-const SLOW_MS: f64 = 25.0;
+pub(super) const SLOW_MS: f64 = 25.0;
 /// And is part of at least this many of the requests.
 const OF_REQUESTS: f64 = 0.5;
 /// And is so many times as slow as the next one.

@@ -27,7 +27,7 @@ pub(super) const RULE: Rule = Rule {
     exact,
 };
 
-fn is_read(wait: &str) -> bool {
+pub(super) fn is_read(wait: &str) -> bool {
     matches!(
         wait,
         "IO/DataFileRead" | "IO/DataFilePrefetch" | "LWLock/BufferIO" | "IPC/BufferIO" | "BufferIO"

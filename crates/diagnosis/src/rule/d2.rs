@@ -4,7 +4,7 @@ use crate::{
     attribution::part::Part,
     bottleneck::Bottleneck,
     counter::{Class, CounterExperiment, Factor, Measure},
-    rule::clue::{statement_claim, waits},
+    rule::clue::{SLOW_MS, statement_claim, waits},
     rule::{Direct, Rank, Rule, between, more_connections},
     scene::{Answer, Claim, Scene, Statement, answer, unseen},
     signal::Signal,
@@ -22,7 +22,13 @@ pub(super) const RULE: Rule = Rule {
     direct,
     must: &[],
     supports: &[],
-    refutes: &[all_slower, called_many_times, waits_for_locks, waits_for_a_cpu],
+    refutes: &[
+        all_slower,
+        called_many_times,
+        waits_for_locks,
+        waits_for_reads,
+        waits_for_a_cpu,
+    ],
     counters,
     exact,
 };
@@ -128,28 +134,58 @@ fn called_many_times(scene: &Scene<'_>) -> Answer {
     }
 }
 
-/// A statement that waits for the database's CPU is slow because there are many of it: that is D9.
+/// A statement that waits for the database's CPU is slow because there are many of it: that is D9. One that dominates by
+/// itself is slow when it is alone, too. Short statements beside it say nothing: a scheduler lets those run first that
+/// have had little.
 fn waits_for_a_cpu(scene: &Scene<'_>) -> Answer {
     const MOST: f64 = 0.5;
     let share = scene.attribution.as_ref().map_or(0.0, |attribution| {
         attribution.share(|part, subject| part == Part::WaitingForCpu && subject == "database")
     });
     match super::d9::direct(scene) {
-        Answer::Yes(said) => answer(
-            share >= MOST,
-            format!(
-                "{:.0} % of the growth is the database's wait for a CPU: {}",
-                share * 100.0,
-                said.words
+        Answer::Yes(said) => match quick_alone(scene) {
+            Some((alone, top)) => answer(
+                true,
+                format!(
+                    "alone the statement takes {alone:.1} ms, under load {:.1}, and {}",
+                    top.mean_ms, said.words
+                ),
+                [top.seen],
             ),
-            Vec::<crate::view::Seen>::new(),
-        ),
+            None => answer(
+                share >= MOST,
+                format!(
+                    "{:.0} % of the growth is the database's wait for a CPU: {}",
+                    share * 100.0,
+                    said.words
+                ),
+                Vec::<crate::view::Seen>::new(),
+            ),
+        },
         other => other,
     }
 }
 
+/// The statement with the most time and what it took at low load, if it was quick then and is not now: most of what it
+/// takes is waiting.
+fn quick_alone<'a>(scene: &Scene<'a>) -> Option<(f64, Statement<'a>)> {
+    const MOSTLY_WAITING: f64 = 2.0;
+    let top = scene.statements(scene.high).into_iter().next()?;
+    let alone = scene
+        .statements(scene.low)
+        .into_iter()
+        .find(|before| before.query == top.query)?
+        .mean_ms;
+    (alone < SLOW_MS && top.mean_ms >= MOSTLY_WAITING * alone).then_some((alone, top))
+}
+
 fn waits_for_locks(scene: &Scene<'_>) -> Answer {
     waits(scene, |wait| wait.starts_with("Lock/"), 0.4, "wait for locks")
+}
+
+/// A disk that is slow makes those statements slow that read from it: that is D10.
+fn waits_for_reads(scene: &Scene<'_>) -> Answer {
+    waits(scene, super::d10::is_read, 0.4, "wait for a read from disk")
 }
 
 fn counters(scene: &Scene<'_>) -> Vec<CounterExperiment> {

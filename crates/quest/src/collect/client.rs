@@ -8,7 +8,7 @@ use load::{
 };
 
 use super::Collector;
-use crate::experiment::{Drive, Experiment, MOMENT_NS, Outcomes, class_end_ms};
+use crate::experiment::{COURSE_STEP, Drive, Experiment, MOMENT_NS, Outcomes, class_end_ms};
 
 pub(super) fn observe(collector: &mut Collector<'_>, experiment: &Experiment, outcomes: &Outcomes) {
     let (summary, tally) = (&outcomes.summary, &outcomes.tally);
@@ -93,6 +93,7 @@ fn parts(collector: &mut Collector<'_>, experiment: &Experiment, outcomes: &Outc
     collector.value(Signal::ClientLatencyMs, "", tally.latency_ms / ok);
     collector.maybe(Signal::ClientP50Ms, "", tally.quantile_ms(0.5));
     collector.maybe(Signal::ClientP99Ms, "", tally.quantile_ms(0.99));
+    course(collector, outcomes);
     for (class, count) in &tally.classes {
         let end = format!("{:.4}", class_end_ms(*class));
         collector.value(Signal::ClientLatencyClass, &end, *count as f64);
@@ -122,6 +123,21 @@ fn parts(collector: &mut Collector<'_>, experiment: &Experiment, outcomes: &Outc
     }
     if let Some(window) = experiment.window {
         collector.value(Signal::ClientWindowBytes, "", f64::from(window));
+    }
+}
+
+/// Latency over time, each point at the middle of its step.
+fn course(collector: &mut Collector<'_>, outcomes: &Outcomes) {
+    let start = outcomes.load_start.as_secs_f64() * 1e3;
+    let step_ms = COURSE_STEP.as_secs_f64() * 1e3;
+    let points: Vec<[f64; 2]> = outcomes
+        .tally
+        .course
+        .iter()
+        .map(|(step, (count, ms))| [start + (*step as f64 + 0.5) * step_ms, ms / *count as f64])
+        .collect();
+    if !points.is_empty() {
+        collector.reading(Signal::ClientCourseMs, "", Reading::Gauge(points), "");
     }
 }
 

@@ -1,6 +1,6 @@
 //! What PostgreSQL says: activity as means over time, statements and tables as growth.
 
-use diagnosis::signal::Signal;
+use diagnosis::{observation::Reading, signal::Signal};
 
 use super::Collector;
 use crate::observer::Window;
@@ -31,6 +31,10 @@ pub(super) fn observe(collector: &mut Collector<'_>, window: &Window) {
         ("buffers_backend", Signal::PgBuffersBackend, 1.0),
     ] {
         collector.growth(signal, "", window, key, scale);
+    }
+    if let Some(course) = window.courses.get("maintenance") {
+        let points = course.iter().map(|[at, level]| [at * 1e3, *level]).collect();
+        collector.reading(Signal::PgMaintenance, "", Reading::Gauge(points), "");
     }
     let checkpoints = ["checkpoints_timed", "checkpoints_requested"];
     let checkpoints: f64 = checkpoints.iter().filter_map(|key| window.growth(key)).sum();

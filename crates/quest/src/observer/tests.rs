@@ -23,6 +23,23 @@ fn reading(at: f64, counter: f64, gauge: Option<f64>) -> Reading {
     reading
 }
 
+/// Of most gauges the mean is enough; when a checkpoint was at work must be known.
+#[test]
+fn some_levels_keep_their_times() {
+    let mut readings = VecDeque::new();
+    for (at, level) in [(1.0, 0.0), (1.5, 1.0), (2.0, 1.0)] {
+        let mut reading = reading(at, 0.0, Some(7.0));
+        reading.gauges.insert("maintenance".to_owned(), level);
+        readings.push_back(reading);
+    }
+    let window = Window::over(&readings, 0);
+    assert_eq!(
+        window.courses["maintenance"],
+        [[1.0, 0.0], [1.5, 1.0], [2.0, 1.0]]
+    );
+    assert!(!window.courses.contains_key("g"));
+}
+
 #[test]
 fn levels_are_weighted_by_the_time_that_they_stood() {
     // 1 for nine seconds, 11 for one: a mean of samples would say 6.

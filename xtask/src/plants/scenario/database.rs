@@ -449,4 +449,98 @@ pub(super) const PLANTS: &[Scenario] = &[
             ),
         ],
     ),
+    plant(
+        "dbquota",
+        &[D9b],
+        &[Means::Api(
+            "--sql",
+            &[
+                "select * from item where id = $1",
+                "select sum(hashint4(n)) from generate_series(1, 10000) n",
+                "select pg_sleep(0.01)",
+            ],
+        )],
+        http1(8),
+        &[
+            dose(
+                Weak,
+                "PostgreSQL's processes have a quota of 20 % of a core",
+                &[Means::Quota(Party::Database, 20)],
+            ),
+            dose(
+                Medium,
+                "PostgreSQL's processes have a quota of 15 % of a core",
+                &[Means::Quota(Party::Database, 15)],
+            ),
+            dose(
+                Strong,
+                "PostgreSQL's processes have a quota of 10 % of a core",
+                &[Means::Quota(Party::Database, 10)],
+            ),
+        ],
+    ),
+    plant(
+        "dbread",
+        &[D10],
+        &[
+            Means::Api(
+                "--sql",
+                &[
+                    "select sum(length(note)) from event where id = any(array( \
+                     select (random() * 399999)::int4 + 1 from generate_series(1, 2)))",
+                    "select pg_sleep(0.01)",
+                ],
+            ),
+            // The table does not fit, and no two requests ask for the same rows.
+            Means::Postgres("shared_buffers", "2MB"),
+        ],
+        http1(8),
+        &[
+            dose(
+                Weak,
+                "rows that lie on a disk which reads 8 MB/s",
+                &[
+                    Means::ColdTable("event"),
+                    Means::ReadRate(Party::Database, 8_000_000),
+                ],
+            ),
+            dose(
+                Medium,
+                "rows that lie on a disk which reads 4 MB/s",
+                &[
+                    Means::ColdTable("event"),
+                    Means::ReadRate(Party::Database, 4_000_000),
+                ],
+            ),
+            dose(
+                Strong,
+                "rows that lie on a disk which reads 2 MB/s",
+                &[
+                    Means::ColdTable("event"),
+                    Means::ReadRate(Party::Database, 2_000_000),
+                ],
+            ),
+        ],
+    ),
+    plant(
+        "dbcheckpoints",
+        &[D12],
+        &[
+            Means::Api(
+                "--sql",
+                &[
+                    "update item set value = value + 1 where id % 499 = $1::int4 % 499",
+                    "select pg_sleep(0.02)",
+                ],
+            ),
+            Means::Postgres("synchronous_commit", "on"),
+            Means::WriteRate(Party::Database, 3_000_000),
+        ],
+        http1(8),
+        &[dose(
+            Medium,
+            "a checkpoint every 3 s of a table that is written all over, on a disk that writes 3 MB/s",
+            &[Means::Checkpoints { every_s: 3 }],
+        )],
+    ),
 ];

@@ -15,7 +15,8 @@ pub(super) fn read(session: &mut Session, version: &Version, reading: &mut Readi
          backend_type FROM pg_stat_activity \
          WHERE pid <> pg_backend_pid() AND application_name <> 'sidequest quest' \
          AND (datname = current_database() OR backend_type <> 'client backend') \
-         AND backend_type IN ('client backend', 'parallel worker', 'autovacuum worker') GROUP BY 1, 2, 3, 4, 6",
+         AND (backend_type IN ('client backend', 'parallel worker', 'autovacuum worker') \
+             OR backend_type = 'checkpointer' AND wait_event IS DISTINCT FROM 'CheckpointerMain') GROUP BY 1, 2, 3, 4, 6",
         version.query_id()
     ))?;
     let mut waits_for_locks = false;
@@ -27,6 +28,7 @@ pub(super) fn read(session: &mut Session, version: &Version, reading: &mut Readi
         "idle_in_transaction",
         "sessions",
         "autovacuum",
+        "maintenance",
     ] {
         gauges.insert(key.to_owned(), 0.0);
     }
@@ -37,9 +39,18 @@ pub(super) fn read(session: &mut Session, version: &Version, reading: &mut Readi
             continue;
         };
         let mut add = |key: String| *gauges.entry(key).or_default() += count;
-        if row.text(5) == Some("autovacuum worker") {
-            add("autovacuum".to_owned());
-            continue;
+        match row.text(5) {
+            Some("autovacuum worker") => {
+                add("autovacuum".to_owned());
+                gauges.insert("maintenance".to_owned(), 1.0);
+                continue;
+            }
+            // It is seen while it has something to do.
+            Some("checkpointer") => {
+                gauges.insert("maintenance".to_owned(), 1.0);
+                continue;
+            }
+            _ => {}
         }
         add("sessions".to_owned());
         match state {
