@@ -142,8 +142,6 @@ pub(crate) struct Tally {
     /// Latencies of good answers in microseconds, for percentiles: every one up to a limit, then every second and so on.
     latencies_us: Vec<u32>,
     stride: u64,
-    /// Good answers by when they ended: spans of [`MOMENT_NS`] from the beginning of the run.
-    pub moments: BTreeMap<u64, u64>,
     /// Latencies over time: count and milliseconds of the good answers that ended in each [`COURSE_STEP`].
     pub course: BTreeMap<u64, (u64, f64)>,
     /// Good answers by class of latency: see [`class_end_ms`].
@@ -155,8 +153,6 @@ pub(crate) struct Tally {
     is_by_sent: bool,
 }
 
-/// The span of time over which a rate is told where its change in time matters.
-pub(crate) const MOMENT_NS: u64 = 250_000_000;
 /// The step of latency over time.
 pub(crate) const COURSE_STEP: Duration = Duration::from_millis(50);
 
@@ -233,7 +229,6 @@ impl Tally {
         match sample.outcome {
             Outcome::Ok => {
                 self.ok += 1;
-                *self.moments.entry(sample.done_ns / MOMENT_NS).or_default() += 1;
                 self.latency_ms += latency;
                 let step = self
                     .course

@@ -1,5 +1,7 @@
 //! What the load generator saw of its requests, and of itself.
 
+use std::collections::BTreeMap;
+
 use diagnosis::{experiment::Purpose, observation::Reading, signal::Signal};
 use load::{
     config::Protocol,
@@ -8,7 +10,7 @@ use load::{
 };
 
 use super::Collector;
-use crate::experiment::{COURSE_STEP, Drive, Experiment, MOMENT_NS, Outcomes, class_end_ms};
+use crate::experiment::{COURSE_STEP, Drive, Experiment, Outcomes, class_end_ms};
 
 pub(super) fn observe(collector: &mut Collector<'_>, experiment: &Experiment, outcomes: &Outcomes) {
     let (summary, tally) = (&outcomes.summary, &outcomes.tally);
@@ -71,11 +73,17 @@ pub(super) fn observe(collector: &mut Collector<'_>, experiment: &Experiment, ou
     generator(collector, experiment, outcomes);
 }
 
+/// Steps of the course over which a rate is told where its change in time matters.
+const STEPS_A_MOMENT: u64 = 5;
+
 /// The rate of a load that was held, moment by moment; without the first and the last, which are cut.
 fn moments(experiment: &Experiment, outcomes: &Outcomes) -> Option<Vec<[f64; 3]>> {
-    let moments = &outcomes.tally.moments;
+    let mut moments: BTreeMap<u64, u64> = BTreeMap::new();
+    for (step, (count, _)) in &outcomes.tally.course {
+        *moments.entry(step / STEPS_A_MOMENT).or_default() += count;
+    }
     let (first, last) = (*moments.keys().next()? + 1, *moments.keys().next_back()?);
-    let span_ms = MOMENT_NS as f64 / 1e6;
+    let span_ms = COURSE_STEP.as_secs_f64() * 1e3 * STEPS_A_MOMENT as f64;
     let start = outcomes.start.as_secs_f64() * 1e3;
     let rate = |at: u64| moments.get(&at).copied().unwrap_or(0) as f64 / span_ms * 1e3;
     // Times are those of the evidence: the run began with its warm-up.
