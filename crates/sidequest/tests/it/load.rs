@@ -170,6 +170,7 @@ fn a_database_that_dies_under_load_is_waited_for() {
     ]);
     let address = server.address;
     let stop = AtomicBool::new(false);
+    let served = AtomicBool::new(false);
     let statuses = thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|_| {
@@ -184,6 +185,7 @@ fn a_database_that_dies_under_load_is_waited_for() {
                             began.elapsed()
                         );
                         statuses.push(status);
+                        served.fetch_or(status == 200, Ordering::Relaxed);
                     }
                     statuses
                 })
@@ -196,6 +198,10 @@ fn a_database_that_dies_under_load_is_waited_for() {
             }
         };
         answers(200);
+        // Under load: a list may be answered long before the first analysis is.
+        while !served.load(Ordering::Relaxed) {
+            answers(200);
+        }
         send(children(server.pid())[0], Signal::KILL);
         answers(503);
         answers(200);
