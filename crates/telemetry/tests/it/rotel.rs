@@ -111,7 +111,10 @@ async fn received(protocol: Protocol, test: &str) {
     config.backoff_max = std::time::Duration::from_millis(50);
     let rig = Rig::start(config);
     request(&rig.tracer);
-    let spans = tokio::task::spawn_blocking(move || rotel.spans(5)).await.unwrap();
+    // It prints before it answers, so it lives until its answer is counted.
+    let (spans, rotel) = tokio::task::spawn_blocking(move || (rotel.spans(5), rotel))
+        .await
+        .unwrap();
     let span = |name: &str| {
         let found = spans.iter().find(|span| span["Name"].starts_with(name));
         found.unwrap_or_else(|| panic!("{name} in {spans:#?}"))
@@ -130,6 +133,7 @@ async fn received(protocol: Protocol, test: &str) {
         assert!(time(span, "End time") <= time(root, "End time"));
     }
     let text = rig.ended().await;
+    drop(rotel);
     assert!(text.contains("sidequest_otlp_sent_traces_total 1\n"), "{text}");
 }
 
