@@ -26,13 +26,19 @@ impl Spent {
         let timing = self.timing(seen);
         let mut text = Vec::with_capacity(256);
         if timing.statements > 0 {
-            put(&mut text, "queue;dur=", timing.queue);
-            put(&mut text, ", pool;dur=", timing.pool);
+            // Only analyses wait for others and compute. What is nothing is left out: HPACK codes each byte of it.
+            if !timing.queue.is_zero() {
+                put(&mut text, "queue;dur=", timing.queue);
+                text.extend_from_slice(b", ");
+            }
+            put(&mut text, "pool;dur=", timing.pool);
             put(&mut text, ", database;dur=", timing.database);
             text.extend_from_slice(b";desc=\"");
             text.extend_from_slice(itoa::Buffer::new().format(timing.statements).as_bytes());
             text.extend_from_slice(b" statements\"");
-            put(&mut text, ", measure;dur=", timing.measure);
+            if !timing.measure.is_zero() {
+                put(&mut text, ", measure;dur=", timing.measure);
+            }
             text.extend_from_slice(b", ");
         }
         let write = self.encoded.saturating_duration_since(self.handled);

@@ -250,6 +250,12 @@ impl Psql {
         })
     }
 
+    /// How another server finds one of its databases.
+    pub(super) fn url(&self, database: &str) -> String {
+        let Psql { socket, port } = self;
+        format!("postgres://sidequest@/{database}?host={socket}&port={port}")
+    }
+
     pub(super) fn run(&self, script: &str) -> anyhow::Result<String> {
         let mut child = Command::new("psql")
             .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"])

@@ -14,7 +14,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::usage::{Stat, in_time, stats};
+use super::usage::{Stat, exactly, in_time, stats};
 
 /// Filling the databases for the first time is included.
 const READY_MAX: Duration = Duration::from_secs(120);
@@ -85,7 +85,7 @@ impl Server {
                 .sum::<u64>();
         }
         Ok(Cpu {
-            server: in_time(own.own_ticks),
+            server: exactly(own.pid)?,
             postgres: in_time(postgres),
         })
     }

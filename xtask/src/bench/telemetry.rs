@@ -1,44 +1,48 @@
 //! `cargo xtask bench telemetry`: what the looking costs a busy server. Everything on, the same with every trace kept,
-//! and nothing on, alternating within one run: a burst of distinct analyses, and single records.
+//! and nothing on: bursts of distinct analyses, and of single records.
 //!
+//! The three servers run side by side over the same databases and have short turns, so that a machine whose speed
+//! changes changes it for all of them. One that is not asked costs the others nothing that can be seen.
 //! On: traces go to a collector of OTLP, profiles to a Pyroscope, a line a request to /dev/null, and somebody scrapes
 //! each second. Off: no trace, no line, no scrape; counters cannot be turned off.
 //! The receivers are ours and take everything at once. Comments in statements are no part of it, see the guide.
 
+mod receiver;
+
 use std::{
     fmt::Write as _,
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    thread,
+    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail};
+use receiver::{Scraper, Sink};
 
-use super::{build, burst, busiest, free_address, machine, process, report, turn};
+use super::{build, burst, busiest, free_address, latest::Psql, machine, process, report, turn};
 use crate::workspace::{root, say};
 
 /// Everything on may cost so many times what everything off costs.
 const RATIO_MAX: f64 = 1.03;
-const SCRAPE_INTERVAL: Duration = Duration::from_secs(1);
+/// Until the first profile was pushed, after 15 s: the first one of a process reads all its symbols, which is a cost
+/// of its start and not of its requests.
+const WARM: Duration = Duration::from_secs(20);
+/// The databases of the demo.
+const DATABASES: [&str; 3] = ["fleet", "operations", "weather"];
 
 /// What to measure.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
     /// How often each has its turn.
-    #[arg(long, default_value_t = 9)]
+    #[arg(long, default_value_t = 30)]
     rounds: usize,
-    /// Bursts of analyses in one turn: CPU time is counted in hundredths of a second.
-    #[arg(long, default_value_t = 8)]
+    /// Bursts of analyses in one turn.
+    #[arg(long, default_value_t = 2)]
     bursts: usize,
     /// Bursts of single records in one turn.
-    #[arg(long, default_value_t = 40)]
+    #[arg(long, default_value_t = 20)]
     records: usize,
     /// How many distinct objects at once.
     #[arg(long, default_value_t = 500)]
@@ -79,10 +83,33 @@ enum Looking {
     Off,
 }
 
+impl Looking {
+    const ALL: [Looking; 3] = [Looking::Off, Looking::On, Looking::Every];
+
+    fn shown(self) -> &'static str {
+        match self {
+            Looking::On => "everything on",
+            Looking::Every => "everything on, every trace kept",
+            Looking::Off => "nothing on",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Question {
     Analyses,
     Records,
+}
+
+impl Question {
+    const ALL: [Question; 2] = [Question::Analyses, Question::Records];
+
+    fn path(self, id: &str) -> String {
+        match self {
+            Question::Analyses => format!("/api/v1/objects/{id}/analysis"),
+            Question::Records => format!("/api/v1/objects/{id}"),
+        }
+    }
 }
 
 type Turn = turn::Turn<Looking, Question>;
@@ -113,51 +140,127 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     let sink = Sink::start()?;
-    let turns = runtime.block_on(async {
+    let measured = runtime.block_on(async {
         let ids = busiest(&burst_options, &binary, &data).await?;
-        let mut turns = Vec::new();
-        for round in 1..=options.rounds {
-            let mut order = [Looking::Off, Looking::On, Looking::Every];
-            order.rotate_left(round % 3);
-            for looking in order {
-                let turn = InTurn {
-                    options,
-                    binary: &binary,
-                    data: &data,
-                    ids: &ids,
-                    sink: sink.address,
-                };
-                turns.extend(turn.measure(round, looking).await?);
+        let keeper = keep_databases(&binary, &data).await?;
+        let measured = measure(options, &binary, &data, &ids, &sink, &keeper).await;
+        keeper.stop().context("stop the server that keeps the databases")?;
+        measured
+    })?;
+    write(options, &measured, sink.taken.load(Ordering::Relaxed))
+}
+
+/// One more server, which is asked nothing: the databases are its children, and the three others use them alike.
+async fn keep_databases(binary: &Path, data: &Path) -> anyhow::Result<process::Server> {
+    let (listen, admin) = (free_address()?, free_address()?);
+    let mut command = serve(binary, listen, admin);
+    command.arg("--data").arg(data).args(["--engine", "managed"]);
+    process::Server::start(command, listen, admin).await
+}
+
+fn serve(binary: &Path, listen: SocketAddr, admin: SocketAddr) -> Command {
+    let mut command = Command::new(binary);
+    command
+        .current_dir(root())
+        .args(["serve", "--no-cache", "--in-flight-max", "10000"]);
+    command.args(["--listen", &listen.to_string(), "--admin", &admin.to_string()]);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+struct Measured {
+    turns: Vec<Turn>,
+    /// What each used while the others had their turns, as a share of one core.
+    resting: Vec<(Looking, f64)>,
+}
+
+/// One of the servers.
+struct Subject {
+    looking: Looking,
+    server: process::Server,
+    _scraper: Option<Scraper>,
+}
+
+async fn measure(
+    options: &Options,
+    binary: &Path,
+    data: &Path,
+    ids: &[String],
+    sink: &Sink,
+    keeper: &process::Server,
+) -> anyhow::Result<Measured> {
+    let databases = Psql::of(data)?;
+    let mut subjects = Vec::new();
+    for looking in Looking::ALL {
+        subjects.push(Subject::start(options, binary, &databases, sink, looking).await?);
+    }
+    // Statements are prepared and planned, and all that is read once is read.
+    let warm = Instant::now();
+    while warm.elapsed() < WARM {
+        for subject in &subjects {
+            for question in Question::ALL {
+                subject.ask(question, ids, 1).await?;
             }
         }
-        anyhow::Ok(turns)
-    })?;
-    write(options, &turns, sink.taken.load(Ordering::Relaxed))
+    }
+    let began = (Instant::now(), cpu(&subjects)?);
+    let mut turns: Vec<Turn> = Vec::new();
+    for round in 1..=options.rounds {
+        for question in Question::ALL {
+            // Another one begins each time, so that none always follows the same.
+            subjects.rotate_left(1);
+            for subject in &subjects {
+                let turn = subject.turn(options, round, question, ids, keeper).await?;
+                turn.say();
+                turns.push(turn);
+            }
+        }
+    }
+    let (wall, used) = (began.0.elapsed(), cpu(&subjects)?);
+    let resting = Looking::ALL
+        .into_iter()
+        .map(|looking| {
+            let own = turns.iter().filter(|turn| turn.what == looking);
+            let (busy, spent) = own.fold((Duration::ZERO, Duration::ZERO), |(wall, cpu), turn| {
+                (wall + turn.wall, cpu + turn.cpu)
+            });
+            let of = |cpus: &[(Looking, Duration)]| {
+                let found = cpus.iter().find(|(of, _)| *of == looking);
+                found.map_or(Duration::ZERO, |(_, cpu)| *cpu)
+            };
+            let rest = of(&used).saturating_sub(of(&began.1)).saturating_sub(spent);
+            let share = rest.as_secs_f64() / wall.saturating_sub(busy).as_secs_f64().max(1e-9);
+            (looking, share)
+        })
+        .collect();
+    for subject in subjects {
+        subject.server.stop().context("stop the server")?;
+    }
+    Ok(Measured { turns, resting })
 }
 
-/// What a turn needs.
-struct InTurn<'a> {
-    options: &'a Options,
-    binary: &'a Path,
-    data: &'a Path,
-    ids: &'a [String],
-    sink: SocketAddr,
+fn cpu(subjects: &[Subject]) -> anyhow::Result<Vec<(Looking, Duration)>> {
+    subjects
+        .iter()
+        .map(|subject| Ok((subject.looking, subject.server.cpu()?.server)))
+        .collect()
 }
 
-impl InTurn<'_> {
-    async fn measure(&self, round: usize, looking: Looking) -> anyhow::Result<Vec<Turn>> {
+impl Subject {
+    async fn start(
+        options: &Options,
+        binary: &Path,
+        databases: &Psql,
+        sink: &Sink,
+        looking: Looking,
+    ) -> anyhow::Result<Subject> {
         let (listen, admin) = (free_address()?, free_address()?);
-        let mut command = Command::new(self.binary);
-        command
-            .current_dir(root())
-            .arg("serve")
-            .arg("--data")
-            .arg(self.data);
-        command.args(["--engine", "managed", "--no-cache", "--in-flight-max", "10000"]);
-        command.args(["--listen", &listen.to_string(), "--admin", &admin.to_string()]);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        let is_on = |part: Part| looking != Looking::Off && self.options.parts.contains(&part);
-        let sink = format!("http://{}", self.sink);
+        let mut command = serve(binary, listen, admin);
+        for name in DATABASES {
+            command.args(["--database", &format!("{name}={}", databases.url(name))]);
+        }
+        let is_on = |part: Part| looking != Looking::Off && options.parts.contains(&part);
+        let sink = format!("http://{}", sink.address);
         match (is_on(Part::Traces), looking) {
             (false, _) => {
                 command.arg("--no-traces");
@@ -176,151 +279,74 @@ impl InTurn<'_> {
         let level = if is_on(Part::Log) { "info" } else { "off" };
         command.args(["--log-level", level, "--log-format", "json"]);
         let server = process::Server::start(command, listen, admin).await?;
-        let scraper = is_on(Part::Scrape).then(|| Scraper::start(admin));
-        let mut turns = Vec::new();
-        for (question, bursts) in [
-            (Question::Analyses, self.options.bursts),
-            (Question::Records, self.options.records),
-        ] {
-            let path = |id: &String| match question {
-                Question::Analyses => format!("/api/v1/objects/{id}/analysis"),
-                Question::Records => format!("/api/v1/objects/{id}"),
-            };
-            let requests: Vec<(String, String)> = self.ids.iter().map(|id| (id.clone(), path(id))).collect();
-            // Statements are prepared and planned in the first ones.
-            for _ in 0..2 {
-                burst::run(server.address, &requests).await?;
-            }
-            let before = server.cpu()?;
-            let began = Instant::now();
-            for _ in 0..bursts {
-                burst::run(server.address, &requests).await?;
-            }
-            let wall = began.elapsed();
-            let spent = server.cpu()?.since(before);
-            let turn = Turn {
-                round,
-                what: looking,
-                question,
-                requests: u32::try_from(bursts * requests.len()).unwrap_or(u32::MAX),
-                wall,
-                cpu: spent.server,
-                postgres: spent.postgres,
-            };
-            turn.say();
-            turns.push(turn);
+        Ok(Subject {
+            looking,
+            server,
+            _scraper: is_on(Part::Scrape).then(|| Scraper::start(admin)),
+        })
+    }
+
+    async fn ask(&self, question: Question, ids: &[String], bursts: usize) -> anyhow::Result<u32> {
+        let requests: Vec<(String, String)> = ids.iter().map(|id| (id.clone(), question.path(id))).collect();
+        for _ in 0..bursts {
+            burst::run(self.server.address, &requests).await?;
         }
-        drop(scraper);
-        server.stop().context("stop the server")?;
-        Ok(turns)
+        Ok(u32::try_from(bursts * requests.len()).unwrap_or(u32::MAX))
+    }
+
+    async fn turn(
+        &self,
+        options: &Options,
+        round: usize,
+        question: Question,
+        ids: &[String],
+        keeper: &process::Server,
+    ) -> anyhow::Result<Turn> {
+        let bursts = match question {
+            Question::Analyses => options.bursts,
+            Question::Records => options.records,
+        };
+        let before = (self.server.cpu()?, keeper.cpu()?);
+        let began = Instant::now();
+        let requests = self.ask(question, ids, bursts).await?;
+        let wall = began.elapsed();
+        Ok(Turn {
+            round,
+            what: self.looking,
+            question,
+            requests,
+            wall,
+            cpu: self.server.cpu()?.since(before.0).server,
+            postgres: keeper.cpu()?.since(before.1).postgres,
+        })
     }
 }
 
-/// Takes whatever is sent to it, until we end.
-struct Sink {
-    address: SocketAddr,
-    taken: Arc<AtomicU64>,
-}
-
-impl Sink {
-    fn start() -> anyhow::Result<Sink> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).context("listen for what is sent")?;
-        let address = listener.local_addr().context("listen for what is sent")?;
-        let taken = Arc::new(AtomicU64::new(0));
-        let count = Arc::clone(&taken);
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let count = Arc::clone(&count);
-                // A client that leaves ends its own.
-                thread::spawn(move || take(stream, &count));
-            }
-        });
-        Ok(Sink { address, taken })
-    }
-}
-
-/// Reads requests with a length and answers that they are fine.
-fn take(mut stream: TcpStream, count: &AtomicU64) -> Option<()> {
-    let mut bytes = Vec::new();
-    let mut part = [0; 64 << 10];
-    loop {
-        let read = stream.read(&mut part).ok().filter(|read| *read > 0)?;
-        bytes.extend_from_slice(&part[..read]);
-        while let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
-            let length: usize = length.and_then(|length| length.trim().parse().ok()).unwrap_or(0);
-            if bytes.len() < end + 4 + length {
-                break;
-            }
-            bytes.drain(..end + 4 + length);
-            count.fetch_add(1, Ordering::Relaxed);
-            stream
-                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-                .ok()?;
-        }
-    }
-}
-
-/// Reads /metrics each second, until it is dropped.
-struct Scraper {
-    done: Arc<AtomicBool>,
-    thread: Option<thread::JoinHandle<()>>,
-}
-
-impl Scraper {
-    fn start(admin: SocketAddr) -> Scraper {
-        let done = Arc::new(AtomicBool::new(false));
-        let stop = Arc::clone(&done);
-        let thread = thread::spawn(move || {
-            while !stop.load(Ordering::Relaxed) {
-                let scrape = || -> std::io::Result<()> {
-                    let mut stream = TcpStream::connect(admin)?;
-                    stream.write_all(
-                        b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
-                    )?;
-                    stream.read_to_end(&mut Vec::new()).map(|_| ())
-                };
-                // One that fails is one the less.
-                let _ = scrape();
-                thread::park_timeout(SCRAPE_INTERVAL);
-            }
-        });
-        Scraper {
-            done,
-            thread: Some(thread),
-        }
-    }
-}
-
-impl Drop for Scraper {
-    fn drop(&mut self) {
-        self.done.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            let _ = thread.join();
-        }
-    }
-}
-
-fn write(options: &Options, turns: &[Turn], taken: u64) -> anyhow::Result<()> {
+fn write(options: &Options, measured: &Measured, taken: u64) -> anyhow::Result<()> {
+    let turns = measured.turns.as_slice();
     let mut table = String::from(
-        "| question | looking | CPU | CPU of nothing on | CPU ÷ nothing on | wall ÷ nothing on | PostgreSQL ÷ nothing on |\n\
-         |---|---|---|---|---|---|---|\n",
+        "| question | looking | CPU | CPU of nothing on | CPU ÷ nothing on | all turns ÷ nothing on | wall ÷ nothing on | PostgreSQL ÷ nothing on |\n\
+         |---|---|---|---|---|---|---|---|\n",
     );
     let mut verdicts = String::new();
     for (question, asked) in [
         (Question::Analyses, "analyses, in bursts"),
         (Question::Records, "`/objects/{id}`, in bursts"),
     ] {
-        for (looking, shown) in [
-            (Looking::On, "everything on"),
-            (Looking::Every, "everything on, every trace kept"),
-        ] {
+        for looking in [Looking::On, Looking::Every] {
             let (row, verdict) = compared(turns, question, looking);
+            let shown = looking.shown();
             let _ = writeln!(table, "| {asked} | {shown} | {row} |");
             let _ = writeln!(verdicts, "- {asked}, {shown}: {verdict}");
         }
+    }
+    for (looking, share) in &measured.resting {
+        let _ = writeln!(
+            verdicts,
+            "- {}, while the others had their turns: {:.2} % of a core.",
+            looking.shown(),
+            share * 100.0
+        );
     }
     say(format_args!(
         "\n{table}\n{verdicts}\n{taken} batches of traces and profiles arrived"
@@ -330,22 +356,26 @@ fn write(options: &Options, turns: &[Turn], taken: u64) -> anyhow::Result<()> {
     }
     let page = format!(
         "# What looking costs a busy server\n\n\
-         Everything on against nothing on, alternating, {rounds} rounds: bursts of {objects} distinct analyses of the \
-         demo and of as many single records over one h2c connection, nothing cached.\n\
+         Everything on against nothing on, {rounds} rounds: bursts of {objects} distinct analyses of the demo and of as \
+         many single records over one h2c connection, nothing cached. A server for each, all running over the same \
+         databases; they have short turns, {bursts} bursts of analyses or {records} of records, after 20 s of warming.\n\
          Everything on: what a user has who names a collector, a Pyroscope and a Prometheus: traces at the default share \
          of a hundredth, besides the slow and the failed, sent by OTLP; profiles to Pyroscope's interface; a line of JSON \
          a request to /dev/null; a scrape each second.\n\
          Every trace kept: the same with `--traces-share 1`, of which 50 a second are kept and sent. {taken} batches \
          arrived.\n\
          Nothing on: no traces, no log, no scrape; counters cannot be turned off.\n\
-         CPU time of the server a request, from /proc.\n\n{table}\nMedian (lowest–highest). Ratios are taken round by \
-         round.\n\n{verdicts}\n\
+         CPU time of the server a request, by the process's own clock, which counts nanoseconds; PostgreSQL's from \
+         /proc.\n\n{table}\nMedian (lowest–highest). Ratios are taken round by round; in \"all turns\" sums are divided, \
+         rare work like the push of a profile included.\n\n{verdicts}\n\
          **Not equal:** client, receivers, server and databases share the machine's cores, so the receivers' work is in \
          the wall time of what is on.\n\n\
          | | |\n|---|---|\n| command | `cargo xtask {arguments}` |\n| machine | {machine} |\n| commit | {commit} |\n\
          | rustc | {rustc} |\n\nRaw data: `raw.csv`.\n",
         rounds = options.rounds,
         objects = options.objects,
+        bursts = options.bursts,
+        records = options.records,
         arguments = machine::arguments(),
         machine = machine::machine().description,
         commit = machine::line("git", &["describe", "--always", "--dirty"]),
@@ -370,12 +400,14 @@ fn compared(turns: &[Turn], question: Question, looking: Looking) -> (String, St
             .collect()
     };
     let (cpus, walls) = (ratios(|turn| turn.cpu), ratios(|turn| turn.wall));
+    let sum = |turns: &[&Turn]| turns.iter().map(|turn| turn.cpu.as_secs_f64()).sum::<f64>();
+    let of_sums = sum(&on) / sum(&off);
     let (of_cpu, ..) = turn::spread(cpus.clone());
     let (of_wall, ..) = turn::spread(walls.clone());
     let met = |ratio: f64| if ratio <= RATIO_MAX { "met" } else { "not met" };
     (
         format!(
-            "{} µs | {} µs | {} | {} | {}",
+            "{} µs | {} µs | {} | {of_sums:.3} | {} | {}",
             turn::text(cpu(&on), 1),
             turn::text(cpu(&off), 1),
             turn::text(cpus, 3),
@@ -383,8 +415,8 @@ fn compared(turns: &[Turn], question: Question, looking: Looking) -> (String, St
             turn::text(ratios(|turn| turn.postgres), 3),
         ),
         format!(
-            "CPU {of_cpu:.3} (goal {RATIO_MAX}): {}; time {of_wall:.3}: {}.",
-            met(of_cpu),
+            "CPU {of_cpu:.3}, of all turns {of_sums:.3} (goal {RATIO_MAX}): {}; time {of_wall:.3}: {}.",
+            met(of_cpu.max(of_sums)),
             met(of_wall)
         ),
     )
