@@ -112,10 +112,17 @@ impl Worker<'_> {
             return 0;
         };
         let waiting = std::mem::take(&mut http1.waiting);
+        let timeouts = self.orders.config.timeouts;
+        // Silence was a fault of the connection, and each of its requests has waited for it.
+        let was_silent = timeouts
+            .inactivity
+            .is_some_and(|most| now.saturating_sub(connection.last_activity) > most.as_nanos() as u64);
+        let request = timeouts.request.as_nanos() as u64;
         let mut lost = 0;
-        for (at, ticket) in waiting.into_iter().enumerate() {
+        for ticket in waiting {
             self.in_flight -= 1;
-            let is_late = at == 0 && closing == Closing::Timeout;
+            let is_late =
+                closing == Closing::Timeout && (was_silent || now.saturating_sub(ticket.sent) > request);
             if let Some(reason) = self.is_lost(&ticket, connection, closing, is_late) {
                 lost += 1;
                 self.record(&ticket, connection, Outcome::Lost(reason), now);
