@@ -272,7 +272,8 @@ fn from_file(path: &Path, load: &Load, seed: u64) -> anyhow::Result<Scenario> {
     let base = load.base_uri.as_ref().filter(|base| !base.starts_with("unix:"));
     let overrides = Overrides {
         url: base.or(load.url.first()).cloned(),
-        seed: load.seed.or(Some(seed)).filter(|_| load.seed.is_some()),
+        seed: load.seed,
+        seed_otherwise: seed,
         values: load
             .values
             .iter()
