@@ -2,11 +2,7 @@
 
 mod probe;
 
-use std::{
-    sync::{Barrier, OnceLock},
-    thread,
-    time::Instant,
-};
+use std::{sync::Barrier, thread};
 
 use crate::{
     arrivals::Arrivals,
@@ -67,7 +63,7 @@ pub fn run(
         watch,
     };
     // All threads are set up before the first begins: none of it counts as a request's wait.
-    let (set_up, began) = (Barrier::new(config.threads), OnceLock::new());
+    let set_up = Barrier::new(config.threads);
     let work = |thread: usize| {
         let source = Worker::source(arrivals, ending, thread, config.threads);
         let numbers = share(config.clients, thread, config.threads);
@@ -78,7 +74,7 @@ pub fn run(
                 what: "set up the load loop",
                 source,
             })?
-            .run(*began.get_or_init(Instant::now))
+            .run(watch.begin())
             .map_err(|source| Error::System {
                 what: "wait for sockets",
                 source,
