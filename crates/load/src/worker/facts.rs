@@ -8,7 +8,7 @@ use crate::{
     recorder::Times,
     worker::{
         client::Client,
-        connection::{Codec, Connection},
+        connection::{Codec, Connection, Facts},
     },
 };
 
@@ -146,6 +146,16 @@ impl Findings {
             return;
         }
         *self.failures.entry(reason).or_default() += 1;
+    }
+
+    /// An answer's first byte is there. The connection's first is counted: what the server says unasked, such as the
+    /// SETTINGS of HTTP/2, is none.
+    #[inline]
+    pub(crate) fn note_first_byte(&mut self, facts: &mut Facts, now: u64) {
+        if facts.first_byte == 0 {
+            facts.first_byte = now;
+            self.first_byte.record(now.saturating_sub(facts.dialled));
+        }
     }
 
     /// The server has said how many streams it allows.

@@ -29,6 +29,7 @@ impl Worker<'_> {
             };
             if ticket.first_byte == 0 && !input.is_empty() {
                 ticket.first_byte = now;
+                self.findings.note_first_byte(&mut connection.facts, now);
             }
             let which = usize::from(ticket.request);
             let is_head = self.orders.wording.requests[which].is_head;

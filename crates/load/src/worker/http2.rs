@@ -33,6 +33,7 @@ impl Worker<'_> {
                     None
                 }
                 Event::Head { stream, status, ends } => {
+                    self.findings.note_first_byte(&mut connection.facts, now);
                     if let Some(ticket) = session.ticket(stream) {
                         let check = &self.orders.scenario.requests()[usize::from(ticket.request)].check;
                         ticket.first_byte = now;
