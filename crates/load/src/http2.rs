@@ -58,6 +58,8 @@ pub enum Event<'a> {
     Settings {
         /// At once.
         streams_max: Option<u32>,
+        /// Whether it has said something else before.
+        is_change: bool,
     },
     /// The head of an answer.
     Head {

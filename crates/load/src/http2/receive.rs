@@ -474,6 +474,7 @@ impl<T> Session<T> {
             return Err(Fault::FrameLength);
         }
         self.chat()?;
+        let before = self.peer.has_spoken.then_some(self.peer.streams_max);
         for entry in payload.chunks_exact(6) {
             let value = frame::word(&entry[2..]);
             match u16::from_be_bytes([entry[0], entry[1]]) {
@@ -499,6 +500,7 @@ impl<T> Session<T> {
         frame::settings_ack(out);
         Ok(Some(Event::Settings {
             streams_max: self.peer.streams_max,
+            is_change: before.is_some_and(|before| before != self.peer.streams_max),
         }))
     }
 

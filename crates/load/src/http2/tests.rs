@@ -321,10 +321,23 @@ fn only_as_many_streams_are_opened_as_the_server_allows() {
     assert_eq!(session.room(), STREAMS_BEFORE_SETTINGS);
     let mut input = &settings()[..];
     let event = session.receive(&mut input, &mut out).unwrap();
-    assert_eq!(event, Some(Event::Settings { streams_max: Some(7) }));
+    let said = |streams, is_change| {
+        Some(Event::Settings {
+            streams_max: Some(streams),
+            is_change,
+        })
+    };
+    assert_eq!(event, said(7, false));
     assert_eq!(session.room(), 7);
     session.open(0, &outline(), Filling::default(), 0, &mut out);
     assert_eq!(session.room(), 6);
+    // Whoever repeats himself, or speaks of something else, has changed nothing.
+    let other = frame(kind::SETTINGS, 0, 0, &[0, 4, 0, 1, 0, 0]);
+    let fewer = frame(kind::SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 5]);
+    for (bytes, streams, is_change) in [(settings(), 7, false), (other, 7, false), (fewer, 5, true)] {
+        let event = session.receive(&mut &bytes[..], &mut out).unwrap();
+        assert_eq!(event, said(streams, is_change));
+    }
 }
 
 #[test]
