@@ -348,7 +348,7 @@ impl<T> Session<T> {
             payload = payload.get(5..).ok_or(Fault::FrameLength)?;
         }
         let ends = header.has(flag::END_STREAM);
-        self.head_bytes += (HEADER_BYTES + header.length as usize) as u64;
+        self.head_bytes += payload.len() as u64;
         if header.has(flag::END_HEADERS) {
             return self.head(header.stream, payload, ends, out);
         }
@@ -374,7 +374,7 @@ impl<T> Session<T> {
         if block.bytes.len() + payload.len() > self.options.head_bytes_max {
             return Err(super::hpack::Fault::TooLarge.into());
         }
-        self.head_bytes += (HEADER_BYTES + payload.len()) as u64;
+        self.head_bytes += payload.len() as u64;
         block.bytes.extend_from_slice(payload);
         if header.has(flag::END_HEADERS) {
             return self.head(block.stream, &block.bytes, block.ends, out);
