@@ -207,9 +207,20 @@ impl<'a> Worker<'a> {
             if is_warm_up && now >= self.orders.ending.warm_up_ns() {
                 is_warm_up = false;
                 self.findings.warm_up_traffic = self.traffic();
+                // This turn began within it, and ends behind it.
+                let behind = if is_active {
+                    now - self.orders.ending.warm_up_ns()
+                } else {
+                    0
+                };
+                self.findings.warm_up_active = self.active.saturating_sub(behind);
             }
         }
         self.close_all(now);
+        if is_warm_up {
+            self.findings.warm_up_traffic = self.traffic();
+            self.findings.warm_up_active = self.active;
+        }
         // From the zero of the schedule, so that no time of a request is longer.
         self.findings.elapsed = now;
         self.findings.cpu = cpu_ns().saturating_sub(cpu_began);

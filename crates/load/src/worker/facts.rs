@@ -19,6 +19,8 @@ pub(crate) struct Findings {
     /// Time in which requests were under way, or a connection for them was being made; after the end of a duration,
     /// only until the last answer.
     pub(crate) active: u64,
+    /// Of that, before the measurement began.
+    pub(crate) warm_up_active: u64,
     /// Until when that was counted.
     pub(crate) counted_until: u64,
     pub(crate) cpu: u64,
@@ -108,6 +110,7 @@ impl Findings {
         Findings {
             elapsed: 0,
             active: 0,
+            warm_up_active: 0,
             counted_until: 0,
             cpu: 0,
             unsent: 0,
