@@ -108,13 +108,10 @@ impl Worker<'_> {
     pub(super) fn sweep(&mut self, now: u64) {
         self.recorder.tally.bytes_so_far = self.traffic().received;
         self.orders.watch.add(&mut self.recorder.tally, self.in_flight);
-        if self.orders.watch.is_stopped() {
+        if self.orders.watch.is_stopped() || self.orders.watch.has_failed() {
             self.source.stop();
             self.cut = true;
             return;
-        }
-        if self.orders.watch.has_failed() {
-            self.source.stop();
         }
         let timeouts = self.orders.config.timeouts;
         let request = timeouts.request.as_nanos() as u64;

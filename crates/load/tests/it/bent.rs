@@ -1,6 +1,7 @@
 //! What a server that hangs, falls behind or fails must not do to the figures of a run, nor to its length.
 
 use std::{
+    collections::BTreeMap,
     io::Write as _,
     net::SocketAddr,
     sync::atomic::{AtomicUsize, Ordering},
@@ -12,6 +13,7 @@ use load::{
     arrivals::Arrivals,
     config::Protocol,
     ending::Ending,
+    outcome::Lost,
     scenario::{Request, Scenario, values::Values},
     summary::Summary,
     target::Target,
@@ -142,6 +144,38 @@ fn the_first_failure_ends_all_threads() {
     reconcile(&summary);
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     assert_eq!(summary.totals.http_errors, 1);
+}
+
+#[test]
+fn the_first_failure_waits_for_nobody() {
+    // Of two connections one is never answered, and the other badly.
+    let address = sockets(|mut stream, number| {
+        if request(&mut stream) && number % 2 == 1 {
+            // The other's request is under way by then.
+            thread::sleep(Duration::from_millis(100));
+            let _ = stream.write_all(b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n");
+        }
+        // Until the client has gone.
+        request(&mut stream);
+    });
+    for threads in [1, 2] {
+        let began = Instant::now();
+        let mut config = config(Protocol::Http1);
+        (config.clients, config.threads) = (2, threads);
+        let summary = run(
+            &Scenario::get(&format!("http://{address}/")).unwrap(),
+            &Arrivals::Closed,
+            &Ending::after(10).unwrap().and_at_failure(),
+            &config,
+        );
+        assert!(
+            began.elapsed() < config.timeouts.request / 2,
+            "{:?}",
+            began.elapsed()
+        );
+        assert_eq!(summary.totals.http_errors, 1, "{:?}", summary.totals);
+        assert_eq!(summary.totals.lost, BTreeMap::from([(Lost::Cut, 1)]));
+    }
 }
 
 #[test]
