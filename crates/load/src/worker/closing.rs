@@ -26,13 +26,15 @@ impl Worker<'_> {
     /// A connection is over: its requests are settled, and its client gets another if it needs one.
     pub(super) fn close(&mut self, slot: usize, mut connection: Box<Connection>, closing: Closing, now: u64) {
         let client = connection.client;
-        let silence = now.saturating_sub(connection.facts.last_answer);
+        let facts = &connection.facts;
+        let silence = now.saturating_sub(facts.last_answer.max(facts.ready));
+        let is_idle = facts.ready > 0 && connection.in_flight() == 0 && silence > IDLE_NS;
         let closing = match closing {
-            Closing::Bare | Closing::GoAway if connection.in_flight() == 0 && silence > IDLE_NS => {
-                Closing::Idle
-            }
+            Closing::Bare | Closing::GoAway if is_idle => Closing::Idle,
             closing => closing,
         };
+        // Nobody came in a time that the server finds long. That is no failure, and no hot loop either: it took as long.
+        let was_unused = closing == Closing::Idle && facts.sent == 0;
         if connection.facts.ready == 0 {
             self.connecting -= 1;
         }
@@ -60,7 +62,7 @@ impl Worker<'_> {
         } else {
             self.clients[client].leaving = self.clients[client].leaving.saturating_sub(1);
         }
-        if has_served || closing == Closing::Ours {
+        if has_served || was_unused || closing == Closing::Ours {
             self.clients[client].failures = 0;
             self.ensure(client, now);
         } else if was_current {

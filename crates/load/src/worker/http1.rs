@@ -23,6 +23,8 @@ impl Worker<'_> {
                 // A line end too much is forgiven; an answer that nobody asked for would be taken for the next one.
                 return if input.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
                     Ok(())
+                } else if says_request_timeout(input) {
+                    Err(Closing::Bare)
                 } else {
                     Err(Closing::Malformed)
                 };
@@ -163,4 +165,9 @@ impl Worker<'_> {
             Closing::Timeout => Some(Lost::Timeout),
         }
     }
+}
+
+/// `408 Request Timeout` is what some servers say, HAProxy among them, before they close a connection that was not used.
+fn says_request_timeout(unasked: &[u8]) -> bool {
+    unasked.starts_with(b"HTTP/1.") && unasked.get(8..12) == Some(b" 408")
 }

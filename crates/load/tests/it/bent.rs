@@ -13,6 +13,7 @@ use load::{
     arrivals::Arrivals,
     config::Protocol,
     ending::Ending,
+    limit::Closing,
     outcome::Lost,
     scenario::{Request, Scenario, values::Values},
     summary::Summary,
@@ -175,6 +176,41 @@ fn the_first_failure_waits_for_nobody() {
         );
         assert_eq!(summary.totals.http_errors, 1, "{:?}", summary.totals);
         assert_eq!(summary.totals.lost, BTreeMap::from([(Lost::Cut, 1)]));
+    }
+}
+
+#[test]
+fn a_connection_that_is_closed_unused_is_no_failure() {
+    // Longer than what is taken for idle.
+    const PATIENCE: Duration = Duration::from_millis(600);
+    for farewell in [
+        b"".as_slice(),
+        b"HTTP/1.1 408 Request Time-out\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+    ] {
+        let address = sockets(move |mut stream, _| {
+            stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+            while request(&mut stream) {
+                if stream.write_all(OK).is_err() {
+                    return;
+                }
+            }
+            let _ = stream.write_all(farewell);
+        });
+        let mut config = config(Protocol::Http1);
+        config.limits.connect_attempts_max = 1;
+        // Two connections are closed between the two requests, the second without ever having had one.
+        let summary = run(
+            &Scenario::get(&format!("http://{address}/")).unwrap(),
+            &Arrivals::rate(0.66).unwrap(),
+            &Ending::after(2).unwrap(),
+            &config,
+        );
+        assert_eq!(summary.totals.ok, 2, "{:?}", summary.totals);
+        assert_eq!(summary.connections, 3);
+        assert_eq!(
+            summary.closings.keys().collect::<Vec<_>>(),
+            [&Closing::Ours, &Closing::Idle]
+        );
     }
 }
 
