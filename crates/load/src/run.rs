@@ -65,9 +65,9 @@ pub fn run(
     // All threads are set up before the first begins: none of it counts as a request's wait.
     let set_up = Barrier::new(config.threads);
     let work = |thread: usize| {
-        let source = Worker::source(arrivals, ending, thread, config.threads);
         let numbers = share(config.clients, thread, config.threads);
-        let worker = Worker::new(orders, source, numbers);
+        let source = Worker::source(arrivals, ending, numbers.clone(), config.clients);
+        let worker = Worker::new(orders, source, thread, numbers);
         set_up.wait();
         worker
             .map_err(|source| Error::System {
@@ -140,7 +140,7 @@ pub fn negotiate(scenario: &Scenario, config: &Config) -> Result<Protocol, Error
 }
 
 /// Which clients belong to a thread.
-fn share(clients: u32, thread: usize, threads: usize) -> std::ops::Range<u32> {
+pub(crate) fn share(clients: u32, thread: usize, threads: usize) -> std::ops::Range<u32> {
     let (thread, threads) = (thread as u64, threads as u64);
     let at = |thread: u64| (u64::from(clients) * thread / threads) as u32;
     at(thread)..at(thread + 1)

@@ -21,6 +21,7 @@ use std::{
     cmp::Reverse,
     collections::{BinaryHeap, VecDeque},
     io,
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -111,13 +112,14 @@ impl<'a> Worker<'a> {
     pub(crate) fn new(
         orders: Orders<'a>,
         source: Source,
-        numbers: std::ops::Range<u32>,
+        thread: usize,
+        numbers: Range<u32>,
     ) -> io::Result<Worker<'a>> {
         let config = orders.config;
         Ok(Worker {
             poll: Poll::new()?,
             // Every n-th number, so that no two threads give the same.
-            connections_made: source.thread() as u32,
+            connections_made: thread as u32,
             source,
             clients: numbers.clone().map(Client::new).collect(),
             connections: Vec::new(),
@@ -160,10 +162,10 @@ impl<'a> Worker<'a> {
     pub(crate) fn source(
         arrivals: &crate::arrivals::Arrivals,
         ending: &Ending,
-        thread: usize,
-        threads: usize,
+        numbers: Range<u32>,
+        clients: u32,
     ) -> Source {
-        Source::new(arrivals, ending, thread, threads)
+        Source::new(arrivals, ending, numbers, clients)
     }
 
     /// Runs to the end, and says what was learned.
