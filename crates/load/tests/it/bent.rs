@@ -231,6 +231,28 @@ fn the_warm_up_is_in_no_figure() {
 }
 
 #[test]
+fn a_warm_up_in_which_nobody_was_connected_takes_nothing_off_what_follows() {
+    // Three connections come to nothing, and the waits between them are longer than a third of a second.
+    let address = sockets(
+        |mut stream, number| {
+            while number >= 3 && request(&mut stream) && stream.write_all(OK).is_ok() {}
+        },
+    );
+    let half = Duration::from_millis(500);
+    let mut config = config(Protocol::Http1);
+    config.limits.connect_attempts_max = 10;
+    let summary = run(
+        &Scenario::get(&format!("http://{address}/")).unwrap(),
+        &Arrivals::Closed,
+        &Ending::within(half, half).unwrap(),
+        &config,
+    );
+    assert!(summary.totals.warm_up > 0 && summary.totals.ok > 0);
+    let active = Duration::from_nanos(summary.active_ns);
+    assert!((half * 4 / 5..half * 2).contains(&active), "{active:?}");
+}
+
+#[test]
 fn bytes_are_seen_while_they_come() {
     let watch = Watch::new();
     let scenario = Scenario::get(&format!("http://{}/1000", hyper(false))).unwrap();
