@@ -124,11 +124,15 @@ impl Schedule {
             return Some(0);
         }
         let index = index as f64;
-        let segment = self
-            .segments
-            .iter()
-            .find(|segment| index < segment.before + segment.count())?;
-        Some((segment.from_ns + segment.when(index - segment.before)) as u64)
+        self.segments.iter().find_map(|segment| {
+            let within = index - segment.before;
+            if within >= segment.count() {
+                return None;
+            }
+            // To the next whole one: cut off, a hair below the end of a second would be within it.
+            let ns = segment.when(within).round();
+            (ns < segment.span_ns).then_some((segment.from_ns + ns) as u64)
+        })
     }
 
     /// How many start before a time.
@@ -187,7 +191,12 @@ impl Segment {
             .max(0.0)
             .sqrt();
         let below = self.rate_from + root;
-        if below == 0.0 { 0.0 } else { 2.0 * count / below }
+        // What the segment before rounded away may be a hair below zero here.
+        if below == 0.0 {
+            0.0
+        } else {
+            (2.0 * count / below).max(0.0)
+        }
     }
 }
 

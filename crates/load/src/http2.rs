@@ -58,6 +58,8 @@ pub enum Event<'a> {
     Settings {
         /// At once.
         streams_max: Option<u32>,
+        /// Whether it has said something else before.
+        is_change: bool,
     },
     /// The head of an answer.
     Head {
@@ -316,7 +318,7 @@ impl<T> Session<T> {
         self.stalled_ns + self.stalled_since.map_or(0, |since| now.saturating_sub(since))
     }
 
-    /// Bytes of heads as they came, and plain.
+    /// Bytes of heads as they came, without what frames them, and of their names and values, plain.
     pub fn head_bytes(&self) -> (u64, u64) {
         (self.head_bytes, self.head_bytes_plain)
     }

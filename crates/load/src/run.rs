@@ -2,11 +2,7 @@
 
 mod probe;
 
-use std::{
-    sync::{Barrier, OnceLock},
-    thread,
-    time::Instant,
-};
+use std::{sync::Barrier, thread};
 
 use crate::{
     arrivals::Arrivals,
@@ -67,18 +63,18 @@ pub fn run(
         watch,
     };
     // All threads are set up before the first begins: none of it counts as a request's wait.
-    let (set_up, began) = (Barrier::new(config.threads), OnceLock::new());
+    let set_up = Barrier::new(config.threads);
     let work = |thread: usize| {
-        let source = Worker::source(arrivals, ending, thread, config.threads);
         let numbers = share(config.clients, thread, config.threads);
-        let worker = Worker::new(orders, source, numbers);
+        let source = Worker::source(arrivals, ending, numbers.clone(), config.clients);
+        let worker = Worker::new(orders, source, thread, numbers);
         set_up.wait();
         worker
             .map_err(|source| Error::System {
                 what: "set up the load loop",
                 source,
             })?
-            .run(*began.get_or_init(Instant::now))
+            .run(watch.begin())
             .map_err(|source| Error::System {
                 what: "wait for sockets",
                 source,
@@ -144,7 +140,7 @@ pub fn negotiate(scenario: &Scenario, config: &Config) -> Result<Protocol, Error
 }
 
 /// Which clients belong to a thread.
-fn share(clients: u32, thread: usize, threads: usize) -> std::ops::Range<u32> {
+pub(crate) fn share(clients: u32, thread: usize, threads: usize) -> std::ops::Range<u32> {
     let (thread, threads) = (thread as u64, threads as u64);
     let at = |thread: u64| (u64::from(clients) * thread / threads) as u32;
     at(thread)..at(thread + 1)

@@ -255,8 +255,7 @@ impl Summary {
         } = sum;
         let totals = totals(&recorder, &findings);
         let active_ns = if is_closed_loop {
-            let warm_up = parts.ending.warm_up_ns();
-            findings.active.saturating_sub(warm_up)
+            findings.active
         } else {
             let until = match parts.ending.end_ns() {
                 // Who never answers must not make the others slow.
@@ -395,7 +394,8 @@ impl Sum {
     fn add_findings(&mut self, findings: Findings) {
         let sum = &mut self.findings;
         sum.elapsed = sum.elapsed.max(findings.elapsed);
-        sum.active = sum.active.max(findings.active);
+        let active = findings.active.saturating_sub(findings.warm_up_active);
+        sum.active = sum.active.max(active);
         sum.cpu += findings.cpu;
         sum.unsent += findings.unsent;
         sum.loop_lag.add(&findings.loop_lag);

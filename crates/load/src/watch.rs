@@ -2,7 +2,13 @@
 //!
 //! Threads add to it ten times a second, not for every request: looking costs nothing.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::Instant,
+};
 
 /// Classes of response times, each twice as long as the one before; the first ends at 1 µs.
 pub const CLASSES: usize = 32;
@@ -10,6 +16,8 @@ pub const CLASSES: usize = 32;
 /// What was done so far.
 #[derive(Debug, Default)]
 pub struct Watch {
+    /// The zero of all times of the run.
+    began: OnceLock<Instant>,
     stop: AtomicBool,
     ends_at_failure: AtomicBool,
     ok: AtomicU64,
@@ -69,6 +77,17 @@ impl Watch {
 
     pub(crate) fn has_failed(&self) -> bool {
         self.ends_at_failure.load(Relaxed)
+    }
+
+    /// The run begins now, unless another thread was earlier; says when it did.
+    pub(crate) fn begin(&self) -> Instant {
+        *self.began.get_or_init(Instant::now)
+    }
+
+    /// From when on the times of its samples count. None before it has begun: names are looked up and the server is
+    /// tried first. A watch that was used before keeps its first run's.
+    pub fn began(&self) -> Option<Instant> {
+        self.began.get().copied()
     }
 
     /// What was done so far.

@@ -4,6 +4,7 @@
 //! steady state. Answers are followed by the next requests at once, in the same turn, with one write for all of them.
 //! When requests start is decided by the [`Source`], how they are written by the codecs; the loop is the same for all.
 
+mod address;
 mod begin;
 pub(crate) mod client;
 mod closing;
@@ -20,6 +21,7 @@ use std::{
     cmp::Reverse,
     collections::{BinaryHeap, VecDeque},
     io,
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -41,6 +43,7 @@ use crate::{
     tls::Dialect,
     watch::Watch,
     worker::{
+        address::Addresses,
         client::Client,
         connection::Connection,
         exchange::{Scratch, Wording},
@@ -90,6 +93,7 @@ pub(crate) struct Worker<'a> {
     in_flight: u64,
     connecting: u64,
     connections_made: u32,
+    addresses: Addresses,
     tokens: u64,
     /// When a scheduled request could not be sent for want of room, if that is so.
     starved_since: Option<u64>,
@@ -108,13 +112,14 @@ impl<'a> Worker<'a> {
     pub(crate) fn new(
         orders: Orders<'a>,
         source: Source,
-        numbers: std::ops::Range<u32>,
+        thread: usize,
+        numbers: Range<u32>,
     ) -> io::Result<Worker<'a>> {
         let config = orders.config;
         Ok(Worker {
             poll: Poll::new()?,
             // Every n-th number, so that no two threads give the same.
-            connections_made: source.thread() as u32,
+            connections_made: thread as u32,
             source,
             clients: numbers.clone().map(Client::new).collect(),
             connections: Vec::new(),
@@ -137,6 +142,7 @@ impl<'a> Worker<'a> {
             scratch: Scratch::default(),
             in_flight: 0,
             connecting: 0,
+            addresses: Addresses::new(orders.peers.len()),
             tokens: 0,
             starved_since: None,
             alive: numbers.len(),
@@ -156,10 +162,10 @@ impl<'a> Worker<'a> {
     pub(crate) fn source(
         arrivals: &crate::arrivals::Arrivals,
         ending: &Ending,
-        thread: usize,
-        threads: usize,
+        numbers: Range<u32>,
+        clients: u32,
     ) -> Source {
-        Source::new(arrivals, ending, thread, threads)
+        Source::new(arrivals, ending, numbers, clients)
     }
 
     /// Runs to the end, and says what was learned.
@@ -207,9 +213,20 @@ impl<'a> Worker<'a> {
             if is_warm_up && now >= self.orders.ending.warm_up_ns() {
                 is_warm_up = false;
                 self.findings.warm_up_traffic = self.traffic();
+                // This turn began within it, and ends behind it.
+                let behind = if is_active {
+                    now - self.orders.ending.warm_up_ns()
+                } else {
+                    0
+                };
+                self.findings.warm_up_active = self.active.saturating_sub(behind);
             }
         }
         self.close_all(now);
+        if is_warm_up {
+            self.findings.warm_up_traffic = self.traffic();
+            self.findings.warm_up_active = self.active;
+        }
         // From the zero of the schedule, so that no time of a request is longer.
         self.findings.elapsed = now;
         self.findings.cpu = cpu_ns().saturating_sub(cpu_began);

@@ -46,6 +46,38 @@ fn stages_follow_each_other() {
 }
 
 #[test]
+fn a_rate_times_its_span_is_what_is_asked_for() {
+    const SECOND: u64 = 1_000_000_000;
+    for rate in (1..=1_000).chain([1_234, 3_333, 10_000, 49_999, 50_000, 99_999, 1_000_000]) {
+        for seconds in [1, 2, 3, 7, 10, 30, 60, 3_600] {
+            let schedule = schedule(Arrivals::rate(rate as f64));
+            assert_eq!(
+                schedule.count_before(seconds * SECOND),
+                rate * seconds,
+                "{rate} a second for {seconds} s"
+            );
+            assert_eq!(schedule.at(rate * seconds), Some(seconds * SECOND));
+        }
+    }
+    // So it is where the rate is a stage, with or without another behind it.
+    for rate in 1..=1_000 {
+        for seconds in [1, 3, 30] {
+            let stage = |per_second, seconds| Stage {
+                per_second,
+                over: Duration::from_secs(seconds),
+            };
+            let rate_of = rate as f64;
+            let stages = [stage(rate_of, 0), stage(rate_of, seconds)];
+            let one = schedule(Arrivals::stages(0.0, &stages));
+            assert_eq!(one.count_before(u64::MAX), rate * seconds, "{rate} {seconds}");
+            let two = schedule(Arrivals::stages(0.0, &[stages[0], stages[1], stages[1]]));
+            assert_eq!(two.count_before(u64::MAX), rate * seconds * 2, "{rate} {seconds}");
+            assert_eq!(two.at(rate * seconds), Some(seconds * SECOND));
+        }
+    }
+}
+
+#[test]
 fn all_at_once_is_now() {
     let schedule = schedule(Ok(Arrivals::at_once()));
     assert_eq!(schedule.at(1_000), Some(0));

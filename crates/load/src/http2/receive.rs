@@ -348,7 +348,7 @@ impl<T> Session<T> {
             payload = payload.get(5..).ok_or(Fault::FrameLength)?;
         }
         let ends = header.has(flag::END_STREAM);
-        self.head_bytes += (HEADER_BYTES + header.length as usize) as u64;
+        self.head_bytes += payload.len() as u64;
         if header.has(flag::END_HEADERS) {
             return self.head(header.stream, payload, ends, out);
         }
@@ -374,7 +374,7 @@ impl<T> Session<T> {
         if block.bytes.len() + payload.len() > self.options.head_bytes_max {
             return Err(super::hpack::Fault::TooLarge.into());
         }
-        self.head_bytes += (HEADER_BYTES + payload.len()) as u64;
+        self.head_bytes += payload.len() as u64;
         block.bytes.extend_from_slice(payload);
         if header.has(flag::END_HEADERS) {
             return self.head(block.stream, &block.bytes, block.ends, out);
@@ -474,6 +474,7 @@ impl<T> Session<T> {
             return Err(Fault::FrameLength);
         }
         self.chat()?;
+        let before = self.peer.has_spoken.then_some(self.peer.streams_max);
         for entry in payload.chunks_exact(6) {
             let value = frame::word(&entry[2..]);
             match u16::from_be_bytes([entry[0], entry[1]]) {
@@ -499,6 +500,7 @@ impl<T> Session<T> {
         frame::settings_ack(out);
         Ok(Some(Event::Settings {
             streams_max: self.peer.streams_max,
+            is_change: before.is_some_and(|before| before != self.peer.streams_max),
         }))
     }
 

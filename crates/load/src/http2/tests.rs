@@ -316,15 +316,47 @@ fn a_server_that_only_talks_is_left() {
 }
 
 #[test]
+fn heads_are_counted_without_what_frames_and_pads_them() {
+    let (mut session, mut out) = opened(OPTIONS, 2);
+    // `:status: 200`, then `a: bc`, not coded.
+    let block = [&OK[..1], &[0x00, 1, b'a', 2, b'b', b'c']].concat();
+    let padded = [&[3][..], &block, &[0; 3]].concat();
+    let bytes = [
+        settings(),
+        frame(kind::HEADERS, flag::END_HEADERS | flag::PADDED, 1, &padded),
+        frame(kind::HEADERS, 0, 3, &block[..1]),
+        frame(kind::CONTINUATION, flag::END_HEADERS, 3, &block[1..]),
+    ]
+    .concat();
+    let mut input = &bytes[..];
+    while session.receive(&mut input, &mut out).unwrap().is_some() {}
+    let plain = (":status200".len() + "abc".len()) as u64;
+    assert_eq!(session.head_bytes(), (2 * block.len() as u64, 2 * plain));
+}
+
+#[test]
 fn only_as_many_streams_are_opened_as_the_server_allows() {
     let (mut session, mut out) = opened(OPTIONS, 0);
     assert_eq!(session.room(), STREAMS_BEFORE_SETTINGS);
     let mut input = &settings()[..];
     let event = session.receive(&mut input, &mut out).unwrap();
-    assert_eq!(event, Some(Event::Settings { streams_max: Some(7) }));
+    let said = |streams, is_change| {
+        Some(Event::Settings {
+            streams_max: Some(streams),
+            is_change,
+        })
+    };
+    assert_eq!(event, said(7, false));
     assert_eq!(session.room(), 7);
     session.open(0, &outline(), Filling::default(), 0, &mut out);
     assert_eq!(session.room(), 6);
+    // Whoever repeats himself, or speaks of something else, has changed nothing.
+    let other = frame(kind::SETTINGS, 0, 0, &[0, 4, 0, 1, 0, 0]);
+    let fewer = frame(kind::SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 5]);
+    for (bytes, streams, is_change) in [(settings(), 7, false), (other, 7, false), (fewer, 5, true)] {
+        let event = session.receive(&mut &bytes[..], &mut out).unwrap();
+        assert_eq!(event, said(streams, is_change));
+    }
 }
 
 #[test]

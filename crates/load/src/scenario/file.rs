@@ -96,6 +96,8 @@ pub struct Overrides {
     pub url: Option<String>,
     /// What chance begins with.
     pub seed: Option<u64>,
+    /// What it begins with where the file does not say it either.
+    pub seed_otherwise: u64,
     /// More values.
     pub values: Vec<(String, String)>,
     /// Whether values are taken at random, whatever the file says.
@@ -119,7 +121,7 @@ pub fn parse(
         .or(file.url.as_ref())
         .ok_or_else(|| wrong("it names no `url`, and none was given on the command line".to_owned()))?;
     let (target, _) = Target::parse(url)?;
-    let seed = overrides.seed.or(file.seed).unwrap_or(0);
+    let seed = overrides.seed.or(file.seed).unwrap_or(overrides.seed_otherwise);
     let order = match file.order {
         OrderName::Random => Order::Random { seed },
         OrderName::InOrder if overrides.random => Order::Random { seed },
@@ -222,8 +224,10 @@ impl Declared {
             (None, Some(file)) => Some(bytes_of(&file, read)?),
             (None, None) => None,
         };
-        let mut all = headers.clone();
-        all.extend(self.headers);
+        // Names are the same in any case, and a request's own header takes the place of the file's.
+        let lowered = |(name, value): (&String, &String)| (name.to_ascii_lowercase(), value.clone());
+        let mut all: BTreeMap<String, String> = headers.iter().map(lowered).collect();
+        all.extend(self.headers.iter().map(lowered));
         let headers = all
             .into_iter()
             .map(|(name, value)| Ok((name, Template::parse(&value, values)?)))

@@ -77,6 +77,51 @@ fn a_seed_repeats_chance() {
 }
 
 #[test]
+fn a_requests_own_header_takes_the_place_of_the_files_in_any_case() {
+    let scenario = parsed(
+        r#"
+        url = "http://localhost"
+        [headers]
+        Accept = "text/plain"
+        X-All = "yes"
+        [[request]]
+        path = "/"
+        headers = { accept = "application/json" }
+        "#,
+    )
+    .unwrap();
+    let headers: Vec<(&str, &[u8])> = scenario.requests()[0]
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_fixed().unwrap()))
+        .collect();
+    assert_eq!(
+        headers,
+        [("accept", &b"application/json"[..]), ("x-all", &b"yes"[..])]
+    );
+}
+
+#[test]
+fn a_seed_is_the_command_lines_then_the_files_then_any_other() {
+    let paths = |line: &str, seed, seed_otherwise| {
+        let text = format!(
+            "url = \"http://localhost\"\norder = \"random\"\n{line}\n\
+             [values]\nid = \"1..1000\"\n[[request]]\npath = \"/{{id}}\""
+        );
+        let overrides = Overrides {
+            seed,
+            seed_otherwise,
+            ..Overrides::default()
+        };
+        let scenario = file::parse("s.toml", &text, &overrides, &read).unwrap();
+        (0..50).map(|index| scenario.path_of(index)).collect::<Vec<_>>()
+    };
+    assert_ne!(paths("", None, 1), paths("", None, 2), "nobody chose one");
+    assert_eq!(paths("seed = 3", None, 1), paths("seed = 3", None, 2));
+    assert_eq!(paths("seed = 3", Some(4), 1), paths("", None, 4));
+}
+
+#[test]
 fn what_cannot_be_sent_is_refused() {
     let refused = |text: &str, expect: &str| {
         let error = parsed(&format!("url = \"http://localhost\"\n{text}")).unwrap_err();

@@ -27,8 +27,8 @@ pub(crate) struct Client {
     pub(crate) answered: u64,
     pub(crate) began: u64,
     pub(crate) last_answer: u64,
-    /// Which of the addresses is tried next.
-    pub(crate) address: usize,
+    /// Attempts at addresses of the name that came to nothing.
+    pub(crate) addresses_failed: usize,
     /// Where the last GOAWAY that took streams back drew its line: requests of that connection.
     line: Option<u64>,
     /// Drawn there twice: no more are sent on a connection before it shows that it takes more.
@@ -61,7 +61,7 @@ impl Client {
             answered: 0,
             began: 0,
             last_answer: 0,
-            address: 0,
+            addresses_failed: 0,
             line: None,
             requests_max: None,
         }

@@ -26,13 +26,15 @@ impl Worker<'_> {
     /// A connection is over: its requests are settled, and its client gets another if it needs one.
     pub(super) fn close(&mut self, slot: usize, mut connection: Box<Connection>, closing: Closing, now: u64) {
         let client = connection.client;
-        let silence = now.saturating_sub(connection.facts.last_answer);
+        let facts = &connection.facts;
+        let silence = now.saturating_sub(facts.last_answer.max(facts.ready));
+        let is_idle = facts.ready > 0 && connection.in_flight() == 0 && silence > IDLE_NS;
         let closing = match closing {
-            Closing::Bare | Closing::GoAway if connection.in_flight() == 0 && silence > IDLE_NS => {
-                Closing::Idle
-            }
+            Closing::Bare | Closing::GoAway if is_idle => Closing::Idle,
             closing => closing,
         };
+        // Nobody came in a time that the server finds long. That is no failure, and no hot loop either: it took as long.
+        let was_unused = closing == Closing::Idle && facts.sent == 0;
         if connection.facts.ready == 0 {
             self.connecting -= 1;
         }
@@ -60,7 +62,7 @@ impl Worker<'_> {
         } else {
             self.clients[client].leaving = self.clients[client].leaving.saturating_sub(1);
         }
-        if has_served || closing == Closing::Ours {
+        if has_served || was_unused || closing == Closing::Ours {
             self.clients[client].failures = 0;
             self.ensure(client, now);
         } else if was_current {
@@ -78,7 +80,7 @@ impl Worker<'_> {
         let is_needed = !self.source.is_over(now) || !self.clients[client].again.is_empty();
         let state = &mut self.clients[client];
         state.failures += 1;
-        state.address += 1;
+        state.addresses_failed += 1;
         if !is_needed {
             state.state = State::Done;
             return;
@@ -95,7 +97,7 @@ impl Worker<'_> {
             return;
         }
         // The next address is tried at once; only when all have failed is there something to wait for.
-        let rounds = (state.failures as usize / self.orders.peers.len()) as u32;
+        let rounds = (state.failures as usize / self.addresses.choice()) as u32;
         let wait = match rounds {
             0 => 0,
             _ => (BACKOFF_NS << (rounds - 1).min(10)).min(BACKOFF_MAX_NS),
@@ -108,13 +110,10 @@ impl Worker<'_> {
     pub(super) fn sweep(&mut self, now: u64) {
         self.recorder.tally.bytes_so_far = self.traffic().received;
         self.orders.watch.add(&mut self.recorder.tally, self.in_flight);
-        if self.orders.watch.is_stopped() {
+        if self.orders.watch.is_stopped() || self.orders.watch.has_failed() {
             self.source.stop();
             self.cut = true;
             return;
-        }
-        if self.orders.watch.has_failed() {
-            self.source.stop();
         }
         let timeouts = self.orders.config.timeouts;
         let request = timeouts.request.as_nanos() as u64;

@@ -65,6 +65,7 @@ pub(crate) struct Facts {
     pub(crate) connected: u64,
     /// TLS is done, or there is none.
     pub(crate) ready: u64,
+    /// Of an answer.
     pub(crate) first_byte: u64,
     pub(crate) last_answer: u64,
     /// Answers that were whole.

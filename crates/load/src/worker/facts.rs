@@ -8,7 +8,7 @@ use crate::{
     recorder::Times,
     worker::{
         client::Client,
-        connection::{Codec, Connection},
+        connection::{Codec, Connection, Facts},
     },
 };
 
@@ -19,6 +19,8 @@ pub(crate) struct Findings {
     /// Time in which requests were under way, or a connection for them was being made; after the end of a duration,
     /// only until the last answer.
     pub(crate) active: u64,
+    /// Of that, before the measurement began.
+    pub(crate) warm_up_active: u64,
     /// Until when that was counted.
     pub(crate) counted_until: u64,
     pub(crate) cpu: u64,
@@ -108,6 +110,7 @@ impl Findings {
         Findings {
             elapsed: 0,
             active: 0,
+            warm_up_active: 0,
             counted_until: 0,
             cpu: 0,
             unsent: 0,
@@ -146,6 +149,16 @@ impl Findings {
             return;
         }
         *self.failures.entry(reason).or_default() += 1;
+    }
+
+    /// An answer's first byte is there. The connection's first is counted: what the server says unasked, such as the
+    /// SETTINGS of HTTP/2, is none.
+    #[inline]
+    pub(crate) fn note_first_byte(&mut self, facts: &mut Facts, now: u64) {
+        if facts.first_byte == 0 {
+            facts.first_byte = now;
+            self.first_byte.record(now.saturating_sub(facts.dialled));
+        }
     }
 
     /// The server has said how many streams it allows.

@@ -23,12 +23,15 @@ impl Worker<'_> {
                 // A line end too much is forgiven; an answer that nobody asked for would be taken for the next one.
                 return if input.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
                     Ok(())
+                } else if says_request_timeout(input) {
+                    Err(Closing::Bare)
                 } else {
                     Err(Closing::Malformed)
                 };
             };
             if ticket.first_byte == 0 && !input.is_empty() {
                 ticket.first_byte = now;
+                self.findings.note_first_byte(&mut connection.facts, now);
             }
             let which = usize::from(ticket.request);
             let is_head = self.orders.wording.requests[which].is_head;
@@ -112,10 +115,17 @@ impl Worker<'_> {
             return 0;
         };
         let waiting = std::mem::take(&mut http1.waiting);
+        let timeouts = self.orders.config.timeouts;
+        // Silence was a fault of the connection, and each of its requests has waited for it.
+        let was_silent = timeouts
+            .inactivity
+            .is_some_and(|most| now.saturating_sub(connection.last_activity) > most.as_nanos() as u64);
+        let request = timeouts.request.as_nanos() as u64;
         let mut lost = 0;
-        for (at, ticket) in waiting.into_iter().enumerate() {
+        for ticket in waiting {
             self.in_flight -= 1;
-            let is_late = at == 0 && closing == Closing::Timeout;
+            let is_late =
+                closing == Closing::Timeout && (was_silent || now.saturating_sub(ticket.sent) > request);
             if let Some(reason) = self.is_lost(&ticket, connection, closing, is_late) {
                 lost += 1;
                 self.record(&ticket, connection, Outcome::Lost(reason), now);
@@ -155,4 +165,9 @@ impl Worker<'_> {
             Closing::Timeout => Some(Lost::Timeout),
         }
     }
+}
+
+/// `408 Request Timeout` is what some servers say, HAProxy among them, before they close a connection that was not used.
+fn says_request_timeout(unasked: &[u8]) -> bool {
+    unasked.starts_with(b"HTTP/1.") && unasked.get(8..12) == Some(b" 408")
 }

@@ -21,18 +21,21 @@ impl Worker<'_> {
             let Codec::Http2(session) = &mut connection.codec else {
                 return Ok(());
             };
-            let was_known = session.has_settings();
             let Ok(event) = session.receive(&mut input, &mut connection.out) else {
                 return Err(self.break_off(connection));
             };
             let Some(event) = event else { break };
             let over = match event {
-                Event::Settings { streams_max } => {
+                Event::Settings {
+                    streams_max,
+                    is_change,
+                } => {
                     let allowed = streams_max.unwrap_or(u32::MAX);
-                    self.findings.note_allowed(allowed, now, was_known);
+                    self.findings.note_allowed(allowed, now, is_change);
                     None
                 }
                 Event::Head { stream, status, ends } => {
+                    self.findings.note_first_byte(&mut connection.facts, now);
                     if let Some(ticket) = session.ticket(stream) {
                         let check = &self.orders.scenario.requests()[usize::from(ticket.request)].check;
                         ticket.first_byte = now;

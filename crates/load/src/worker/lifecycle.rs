@@ -23,7 +23,7 @@ pub(super) type Over = Result<(), Closing>;
 impl Worker<'_> {
     /// Makes a connection for a client that needs one.
     pub(super) fn connect(&mut self, client: usize, now: u64) {
-        let peer = &self.orders.peers[self.clients[client].address % self.orders.peers.len()];
+        let peer = &self.orders.peers[self.addresses.of(self.clients[client].addresses_failed)];
         let number = self.connections_made;
         let slot = self.free.pop().unwrap_or_else(|| {
             self.connections.push(None);
@@ -205,6 +205,8 @@ impl Worker<'_> {
         let config = self.orders.config;
         connection.phase = Phase::Open;
         connection.facts.ready = now;
+        self.addresses
+            .found(self.clients[connection.client].addresses_failed);
         self.connecting -= 1;
         self.findings
             .connect

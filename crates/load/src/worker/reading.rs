@@ -183,12 +183,6 @@ impl Worker<'_> {
     /// Bytes of the protocol.
     #[inline]
     fn received(&mut self, connection: &mut Connection, bytes: &[u8], now: u64) -> Over {
-        if connection.facts.first_byte == 0 {
-            connection.facts.first_byte = now;
-            self.findings
-                .first_byte
-                .record(now.saturating_sub(connection.facts.dialled));
-        }
         match connection.codec {
             Codec::Http1(_) => self.received_http1(connection, bytes, now)?,
             Codec::Http2(_) => self.received_http2(connection, bytes, now)?,

@@ -1,16 +1,28 @@
-//! What comes next on one thread: its share of all numbers, and the times they are meant for.
+//! What comes next on one thread: its clients' share of all numbers, and the times they are meant for.
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
 
 use crate::{
     arrivals::{Arrivals, Schedule},
     ending::Ending,
 };
 
-/// One thread's share: every n-th number.
+/// One thread's share: numbers go around all clients, and these are its own clients'.
+///
+/// Its clients take them as they come, so that a slow one does not keep back another's.
 #[derive(Debug)]
 pub(crate) struct Source {
-    thread: u64,
-    threads: u64,
+    clients: Clients,
+    /// The next number, taken apart so that nothing is divided for it: where its turn around all clients begins, and
+    /// whose it is within that.
+    turn: u64,
+    client: u64,
     taken: u64,
+    /// How many of the first are of the warm-up, where a schedule says so.
+    warm_up: u64,
     /// None in a closed loop that only time ends.
     share: Option<u64>,
     schedule: Option<Schedule>,
@@ -20,19 +32,48 @@ pub(crate) struct Source {
     stopped: bool,
 }
 
+/// A thread's clients among all.
+#[derive(Clone, Copy, Debug)]
+struct Clients {
+    first: u64,
+    end: u64,
+    all: u64,
+}
+
+impl Clients {
+    /// How many of the first `total` numbers are theirs.
+    fn share(self, total: u64) -> u64 {
+        let of_the_last_turn = (total % self.all).clamp(self.first, self.end) - self.first;
+        total / self.all * (self.end - self.first) + of_the_last_turn
+    }
+}
+
 impl Source {
-    pub(crate) fn new(arrivals: &Arrivals, ending: &Ending, thread: usize, threads: usize) -> Source {
-        let (thread, threads) = (thread as u64, threads as u64);
+    /// For these of so many clients.
+    pub(crate) fn new(arrivals: &Arrivals, ending: &Ending, clients: Range<u32>, all: u32) -> Source {
+        let clients = Clients {
+            first: clients.start.into(),
+            end: clients.end.into(),
+            all: all.into(),
+        };
         let schedule = match arrivals {
             Arrivals::Closed => None,
             Arrivals::Open(schedule) => Some(schedule.clone()),
         };
         let total = total(schedule.as_ref(), ending);
-        let share = total.map(|total| total / threads + u64::from(thread < total % threads));
+        let share = total.map(|total| clients.share(total));
+        let warm_up = match &schedule {
+            Some(schedule) if ending.warm_up_ns() > 0 => {
+                clients.share(schedule.count_before(ending.warm_up_ns()))
+            }
+            Some(_) | None => 0,
+        };
         let mut source = Source {
-            thread,
-            threads,
+            clients,
+            turn: 0,
+            client: clients.first,
             taken: 0,
+            warm_up,
             share,
             schedule,
             end: ending.end_ns(),
@@ -41,10 +82,6 @@ impl Source {
         };
         source.look_ahead();
         source
-    }
-
-    pub(crate) fn thread(&self) -> u64 {
-        self.thread
     }
 
     pub(crate) fn is_open_loop(&self) -> bool {
@@ -74,9 +111,13 @@ impl Source {
 
     /// Takes the next: its number, and when it was scheduled, if it was.
     pub(crate) fn take(&mut self) -> (u64, Option<u64>) {
-        let index = self.thread + self.taken * self.threads;
-        let at = self.next_at;
+        let (index, at) = (self.index(), self.next_at);
         self.taken += 1;
+        self.client += 1;
+        if self.client == self.clients.end {
+            self.client = self.clients.first;
+            self.turn += self.clients.all;
+        }
         self.look_ahead();
         (index, at)
     }
@@ -100,24 +141,24 @@ impl Source {
         self.stopped |= was_cut;
     }
 
-    /// How many were asked for and never taken. Where the run was stopped, those that were not due are not asked for.
+    /// How many were asked for and never taken; the warm-up asks for nothing that counts. Where the run was stopped,
+    /// those that were not due are not asked for.
     pub(crate) fn unsent(&self, now: u64) -> u64 {
-        let Some(share) = self.share else { return 0 };
-        let mut left = share - self.taken.min(share);
+        let Some(mut share) = self.share else { return 0 };
         if let Some(schedule) = self.schedule.as_ref().filter(|_| self.stopped) {
-            let due = schedule.count_before(now.saturating_add(1)).min(u64::MAX - 1);
-            let due = due / self.threads + u64::from(self.thread < due % self.threads);
-            left = left.min(due.saturating_sub(self.taken));
+            share = share.min(self.clients.share(schedule.count_before(now.saturating_add(1))));
         }
-        left
+        share.saturating_sub(self.taken.max(self.warm_up))
+    }
+
+    fn index(&self) -> u64 {
+        self.turn + self.client
     }
 
     fn look_ahead(&mut self) {
         let is_left = self.share.is_none_or(|share| self.taken < share);
         self.next_at = match &self.schedule {
-            Some(schedule) if is_left && !self.stopped => {
-                schedule.at(self.thread + self.taken * self.threads)
-            }
+            Some(schedule) if is_left && !self.stopped => schedule.at(self.index()),
             Some(_) | None => None,
         };
     }

@@ -1,6 +1,7 @@
 //! What a server that hangs, falls behind or fails must not do to the figures of a run, nor to its length.
 
 use std::{
+    collections::BTreeMap,
     io::Write as _,
     net::SocketAddr,
     sync::atomic::{AtomicUsize, Ordering},
@@ -12,6 +13,8 @@ use load::{
     arrivals::Arrivals,
     config::Protocol,
     ending::Ending,
+    limit::Closing,
+    outcome::Lost,
     scenario::{Request, Scenario, values::Values},
     summary::Summary,
     target::Target,
@@ -145,6 +148,71 @@ fn the_first_failure_ends_all_threads() {
 }
 
 #[test]
+fn the_first_failure_waits_for_nobody() {
+    // Of two connections one is never answered, and the other badly.
+    let address = sockets(|mut stream, number| {
+        if request(&mut stream) && number % 2 == 1 {
+            // The other's request is under way by then.
+            thread::sleep(Duration::from_millis(100));
+            let _ = stream.write_all(b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n");
+        }
+        // Until the client has gone.
+        request(&mut stream);
+    });
+    for threads in [1, 2] {
+        let began = Instant::now();
+        let mut config = config(Protocol::Http1);
+        (config.clients, config.threads) = (2, threads);
+        let summary = run(
+            &Scenario::get(&format!("http://{address}/")).unwrap(),
+            &Arrivals::Closed,
+            &Ending::after(10).unwrap().and_at_failure(),
+            &config,
+        );
+        assert!(
+            began.elapsed() < config.timeouts.request / 2,
+            "{:?}",
+            began.elapsed()
+        );
+        assert_eq!(summary.totals.http_errors, 1, "{:?}", summary.totals);
+        assert_eq!(summary.totals.lost, BTreeMap::from([(Lost::Cut, 1)]));
+    }
+}
+
+#[test]
+fn a_connection_that_is_closed_unused_is_no_failure() {
+    // Longer than what is taken for idle.
+    const PATIENCE: Duration = Duration::from_millis(600);
+    for farewell in [
+        b"".as_slice(),
+        b"HTTP/1.1 408 Request Time-out\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+    ] {
+        let address = sockets(move |mut stream, _| {
+            stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+            while request(&mut stream) {
+                if stream.write_all(OK).is_err() {
+                    return;
+                }
+            }
+            let _ = stream.write_all(farewell);
+        });
+        let mut config = config(Protocol::Http1);
+        config.limits.connect_attempts_max = 1;
+        // Two connections are closed between the two requests, the second without ever having had one.
+        let summary = run(
+            &Scenario::get(&format!("http://{address}/")).unwrap(),
+            &Arrivals::rate(0.66).unwrap(),
+            &Ending::after(2).unwrap(),
+            &config,
+        );
+        assert_eq!(summary.totals.ok, 2, "{:?}", summary.totals);
+        let closings = &summary.closings;
+        assert!(closings.contains_key(&Closing::Idle), "{closings:?}");
+        assert!(!closings.contains_key(&Closing::Malformed), "{closings:?}");
+    }
+}
+
+#[test]
 fn the_warm_up_is_in_no_figure() {
     let summary = run(
         &Scenario::get(&format!("http://{}/1000", hyper(false))).unwrap(),
@@ -160,6 +228,28 @@ fn the_warm_up_is_in_no_figure() {
         traffic.received <= traffic.bodies + traffic.heads + 2_000,
         "{traffic:?}"
     );
+}
+
+#[test]
+fn a_warm_up_in_which_nobody_was_connected_takes_nothing_off_what_follows() {
+    // Three connections come to nothing, and the waits between them are longer than a third of a second.
+    let address = sockets(
+        |mut stream, number| {
+            while number >= 3 && request(&mut stream) && stream.write_all(OK).is_ok() {}
+        },
+    );
+    let half = Duration::from_millis(500);
+    let mut config = config(Protocol::Http1);
+    config.limits.connect_attempts_max = 10;
+    let summary = run(
+        &Scenario::get(&format!("http://{address}/")).unwrap(),
+        &Arrivals::Closed,
+        &Ending::within(half, half).unwrap(),
+        &config,
+    );
+    assert!(summary.totals.warm_up > 0 && summary.totals.ok > 0);
+    let active = Duration::from_nanos(summary.active_ns);
+    assert!((half * 4 / 5..half * 2).contains(&active), "{active:?}");
 }
 
 #[test]

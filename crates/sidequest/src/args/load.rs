@@ -110,11 +110,11 @@ pub(crate) struct Load {
     pub(crate) connection_window_bits: Option<u32>,
     /// Bytes of the table of headers that the server writes into.
     #[arg(long, value_name = "BYTES", help_heading = "Protocol")]
-    #[arg(value_parser = clap::value_parser!(u32).range(0..=65_536))]
+    #[arg(value_parser = table_bytes::<65_536>)]
     pub(crate) header_table_size: Option<u32>,
     /// Bytes of our own table of headers, at most what the server allows.
     #[arg(long, value_name = "BYTES", help_heading = "Protocol")]
-    #[arg(value_parser = clap::value_parser!(u32).range(0..=4_096))]
+    #[arg(value_parser = table_bytes::<4_096>)]
     pub(crate) encoder_header_table_size: Option<u32>,
     /// Let the kernel drop bodies unread: HTTP/1.1 in cleartext, where no check wants to see them.
     #[arg(long, help_heading = "Protocol")]
@@ -204,6 +204,22 @@ pub(crate) struct Lasting(pub(crate) Duration);
 pub(crate) struct StageArgument {
     pub(crate) per_second: f64,
     pub(crate) over: Duration,
+}
+
+/// Bytes as h2load reads them: a number, or with K, M or G so many times 1024.
+fn table_bytes<const MAX: u32>(text: &str) -> Result<u32, String> {
+    let wrong = || format!("give 0 to {MAX} bytes, or a number and its unit: 4K");
+    let (number, unit) = match text.char_indices().next_back() {
+        Some((at, 'K' | 'k')) => (&text[..at], 1 << 10),
+        Some((at, 'M' | 'm')) => (&text[..at], 1 << 20),
+        Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
+        Some(_) | None => (text, 1),
+    };
+    let number: u32 = number.parse().map_err(|_| wrong())?;
+    number
+        .checked_mul(unit)
+        .filter(|bytes| *bytes <= MAX)
+        .ok_or_else(wrong)
 }
 
 impl FromStr for Lasting {

@@ -5,14 +5,7 @@ mod nobody;
 mod progress;
 mod waterfall;
 
-use std::{
-    fs::File,
-    io::Write as _,
-    path::PathBuf,
-    sync::mpsc::sync_channel,
-    thread,
-    time::{Duration, Instant, SystemTime},
-};
+use std::{fs::File, io::Write as _, path::PathBuf, sync::mpsc::sync_channel, thread, time::Duration};
 
 use anyhow::{Context as _, anyhow};
 use load::{
@@ -92,8 +85,7 @@ pub(crate) fn run(load: Load) -> Result<Exit, Failure> {
 /// Runs on a thread of its own, so that this one can show how it goes and hear signals.
 /// A log that could not be written to its end is told of beside what was measured.
 fn measure(run: &mut Run) -> Result<(Summary, Vec<Sample>, anyhow::Result<()>), Failure> {
-    let began = (Instant::now(), SystemTime::now());
-    let mut logs = Logs::create(&run.outputs, began.1).map_err(|error| Exit::Usage.because(error))?;
+    let mut logs = Logs::create(&run.outputs).map_err(|error| Exit::Usage.because(error))?;
     let mut receiver = None;
     if run.browser || logs.are_wanted() {
         let (sender, samples) = sync_channel::<Vec<Sample>>(CHUNKS_WAITING_MAX);
@@ -126,7 +118,7 @@ fn measure(run: &mut Run) -> Result<(Summary, Vec<Sample>, anyhow::Result<()>), 
                     shown.extend_from_slice(&chunk);
                 }
                 if result.is_ok() {
-                    result = logs.write(&chunk, &run.scenario);
+                    result = logs.write(&chunk, &run.scenario, watch);
                 }
             }
             (shown, result.and_then(|()| logs.finish()))

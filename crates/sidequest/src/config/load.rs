@@ -1,5 +1,8 @@
 //! What `load` is to do: its flags and defaults, put together into the parts of the crate `load`.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     env, fs, io,
     path::{Path, PathBuf},
@@ -18,7 +21,7 @@ use load::{
         template::Template,
         values::{Order, Values},
     },
-    target::{Place, Target},
+    target::{Place, Scheme, Target},
 };
 
 use crate::args::load::{ClearProtocol, Load};
@@ -128,7 +131,7 @@ impl Run {
             threads: load.threads.unwrap_or(THREADS),
             clients,
             streams: load.max_concurrent_streams.unwrap_or(STREAMS),
-            protocol: protocol(&load),
+            protocol: protocol(&load, scenario.target().scheme),
             bodies: if load.discard {
                 Bodies::Discard
             } else {
@@ -197,13 +200,14 @@ impl Run {
     }
 }
 
-fn protocol(load: &Load) -> Protocol {
-    match load.no_tls_proto {
+fn protocol(load: &Load, scheme: Scheme) -> Protocol {
+    match (load.no_tls_proto, scheme) {
         _ if load.h1 => Protocol::Http1,
         _ if load.h2 => Protocol::Http2,
-        Some(ClearProtocol::H2c) => Protocol::Http2,
-        Some(ClearProtocol::Http1) => Protocol::Http1,
-        None => Protocol::Auto,
+        (Some(ClearProtocol::H2c), Scheme::Http) => Protocol::Http2,
+        (Some(ClearProtocol::Http1), Scheme::Http) => Protocol::Http1,
+        // In TLS, ALPN decides.
+        (Some(_), Scheme::Https) | (None, _) => Protocol::Auto,
     }
 }
 
@@ -272,7 +276,8 @@ fn from_file(path: &Path, load: &Load, seed: u64) -> anyhow::Result<Scenario> {
     let base = load.base_uri.as_ref().filter(|base| !base.starts_with("unix:"));
     let overrides = Overrides {
         url: base.or(load.url.first()).cloned(),
-        seed: load.seed.or(Some(seed)).filter(|_| load.seed.is_some()),
+        seed: load.seed,
+        seed_otherwise: seed,
         values: load
             .values
             .iter()
@@ -382,7 +387,7 @@ fn doubts(load: &Load, scenario: &Scenario, clients: u32) -> Vec<String> {
             "{requests} requests for {clients} clients: some connect and have nothing to ask"
         ));
     }
-    if load.cert.is_some() && scenario.target().scheme == load::target::Scheme::Http {
+    if load.cert.is_some() && scenario.target().scheme == Scheme::Http {
         doubts.push("--cert is not shown: the URL is http, not https".to_owned());
     }
     doubts

@@ -1,11 +1,14 @@
 //! The demo under load: the strategies agree, nothing in flight is lost, and a database that dies is
-//! waited for.
+//! waited for. And what `load` writes of a run.
 
 use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpListener,
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use rustix::process::Signal;
@@ -218,6 +221,55 @@ fn a_database_that_dies_under_load_is_waited_for() {
     );
     let (status, _) = server.get("/api/v1/objects/N14228/analysis");
     assert_eq!(status, 200, "without a restart");
+}
+
+#[test]
+fn a_log_counts_from_when_the_run_began() {
+    let micros = || {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("after 1970")
+            .as_micros() as u64
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    let server = thread::spawn(move || {
+        // Which protocol is spoken is asked first. That takes as long as the server wants.
+        let (probe, _) = listener.accept().expect("the probe");
+        thread::sleep(Duration::from_millis(300));
+        drop(probe);
+        let probed = micros();
+        let (mut stream, _) = listener.accept().expect("the run");
+        let mut buffer = [0; 4_096];
+        assert!(stream.read(&mut buffer).expect("a request") > 0);
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            .expect("it is read");
+        let answered = micros();
+        // Until the client has gone.
+        let _ = stream.read(&mut buffer);
+        (probed, answered)
+    });
+    let directory = Directory::new();
+    let log = directory.path().join("log");
+    let output = sidequest(&["load", "-q", "-n", "1", "--log-file"])
+        .arg(&log)
+        .arg(&url)
+        .output()
+        .expect("the binary runs");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let (probed, answered) = server.join().expect("the server ends");
+    let rows = fs::read_to_string(&log).expect("a log");
+    let start: u64 = rows
+        .split('\t')
+        .next()
+        .and_then(|start| start.parse().ok())
+        .expect("a number");
+    // A millisecond for two clocks that were read one after the other.
+    assert!(
+        (probed - 1_000..=answered + 1_000).contains(&start),
+        "{probed} {start} {answered}"
+    );
 }
 
 /// The ids of an array of analyses.

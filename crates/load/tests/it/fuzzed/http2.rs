@@ -130,7 +130,7 @@ fn meanings<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Meaning> {
 /// The stream that is over with it.
 fn add(meanings: &mut Vec<Meaning>, event: &Event<'_>) -> Option<u32> {
     match event {
-        Event::Settings { streams_max } => {
+        Event::Settings { streams_max, .. } => {
             meanings.push(Meaning::Settings(*streams_max));
             None
         }

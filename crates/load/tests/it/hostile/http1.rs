@@ -266,6 +266,22 @@ fn never_answering() {
 }
 
 #[test]
+fn never_answering_pipelined_requests() {
+    let began = Instant::now();
+    let server = Hostile::start(|_, stream| swallow(stream));
+    let ask = Ask {
+        streams: 10,
+        ..Ask::http1(10)
+    };
+    // All have waited as long as the first: none is sent again, to be waited for once more.
+    let summary = ask.of(&server);
+    all_lost(&summary, Lost::Timeout);
+    assert!(summary.totals.resent.is_empty(), "{:?}", summary.totals);
+    assert!(began.elapsed() < PATIENCE * 3, "{:?}", began.elapsed());
+    assert_eq!(server.accepted(), 1);
+}
+
+#[test]
 fn never_accepting_and_never_reading() {
     // The kernel takes the connections, and some of the bytes, for a listener that never looks.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -508,3 +508,22 @@ fn half_closed_with_requests_open() {
     assert!(totals.lost.keys().all(|how| *how == Lost::Closed), "{totals:?}");
     assert!(totals.ok >= 1, "{totals:?}");
 }
+
+#[test]
+fn settings_are_no_answer() {
+    let wait = Duration::from_millis(100);
+    let server = Hostile::start(move |_, stream| {
+        let Some(mut client) = Client::greet(stream, &[]) else {
+            return;
+        };
+        let Some(stream) = client.request() else { return };
+        thread::park_timeout(wait);
+        client.send(&answer(stream));
+        swallow(client.stream);
+    });
+    let summary = Ask::http2(1, 1).of(&server);
+    all_ok(&summary);
+    let first = &summary.connection_first_byte;
+    assert_eq!(first.count(), 1);
+    assert!(first.min_ns() >= wait.as_nanos() as u64, "{} ns", first.min_ns());
+}

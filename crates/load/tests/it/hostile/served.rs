@@ -138,8 +138,8 @@ fn silence_is_timed_out() {
         config.streams = 2;
         let totals = ask(&format!("http://{address}/"), 2, &config).totals;
         let timed_out = lost(&totals, Lost::Timeout);
-        assert!(timed_out >= 1, "{protocol:?} {totals:?}");
-        assert_eq!(totals.lost_all() + totals.unsent, 2);
+        assert_eq!(timed_out, 2, "{protocol:?} {totals:?}");
+        assert!(totals.resent.is_empty(), "{protocol:?} {totals:?}");
     }
 }
 

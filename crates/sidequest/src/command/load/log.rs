@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use load::{outcome::Outcome, sample::Sample, scenario::Scenario};
+use load::{outcome::Outcome, sample::Sample, scenario::Scenario, watch::Watch};
 
 use crate::config::load::Outputs;
 
@@ -19,12 +19,13 @@ const COLUMNS: &str = "index,path,connection,scheduled_ms,sent_ms,first_byte_ms,
 pub(super) struct Logs {
     csv: Option<BufWriter<File>>,
     like_h2load: Option<BufWriter<File>>,
-    began_us: u64,
+    /// When the run began, since 1970; none before the first samples.
+    began_us: Option<u64>,
 }
 
 impl Logs {
     /// Opens them before the run, so that a wrong path costs nothing.
-    pub(super) fn create(outputs: &Outputs, began: SystemTime) -> anyhow::Result<Logs> {
+    pub(super) fn create(outputs: &Outputs) -> anyhow::Result<Logs> {
         let open = |path: &Path| {
             File::create(path)
                 .map(BufWriter::new)
@@ -38,9 +39,7 @@ impl Logs {
         Ok(Logs {
             csv,
             like_h2load: outputs.log_like_h2load.as_deref().map(open).transpose()?,
-            began_us: began
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |time| time.as_micros() as u64),
+            began_us: None,
         })
     }
 
@@ -48,13 +47,19 @@ impl Logs {
         self.csv.is_some() || self.like_h2load.is_some()
     }
 
-    pub(super) fn write(&mut self, samples: &[Sample], scenario: &Scenario) -> anyhow::Result<()> {
+    pub(super) fn write(
+        &mut self,
+        samples: &[Sample],
+        scenario: &Scenario,
+        watch: &Watch,
+    ) -> anyhow::Result<()> {
+        let began_us = *self.began_us.get_or_insert_with(|| since_1970_us(watch));
         for sample in samples {
             if let Some(csv) = &mut self.csv {
                 row(csv, sample, scenario).context("write the log of requests")?;
             }
             if let Some(file) = &mut self.like_h2load {
-                let start = self.began_us + sample.sent_ns / 1_000;
+                let start = began_us + sample.sent_ns / 1_000;
                 let took = (sample.done_ns - sample.sent_ns) / 1_000;
                 let written = match sample.outcome {
                     Outcome::Lost(_) => writeln!(file, "{start}\t-1\t{took}"),
@@ -74,6 +79,15 @@ impl Logs {
         }
         Ok(())
     }
+}
+
+/// The run's beginning by the wall's clock.
+fn since_1970_us(watch: &Watch) -> u64 {
+    let since = watch.began().map(|began| began.elapsed()).unwrap_or_default();
+    SystemTime::now()
+        .checked_sub(since)
+        .and_then(|began| began.duration_since(UNIX_EPOCH).ok())
+        .map_or(0, |time| time.as_micros() as u64)
 }
 
 fn row(csv: &mut BufWriter<File>, sample: &Sample, scenario: &Scenario) -> std::io::Result<()> {
