@@ -228,6 +228,13 @@ fn gather(quest: &mut Quest<'_>) -> Result<(), Error> {
     quest.slow_request()?;
     plans::explain(quest)?;
     counter::run(quest)?;
+    for unused in counter::unused(&quest.config.hooks, &quest.recording.evidence) {
+        quest.tell(&unused);
+    }
+    if quest.config.undo.is_pending() {
+        // It could not be changed back: whatever is measured now is of a target that nobody knows.
+        return Ok(());
+    }
     playbook::hold(quest)
 }
 
