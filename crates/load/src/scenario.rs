@@ -142,6 +142,20 @@ impl Scenario {
             .write(&self.values, which.nth, &mut path);
         String::from_utf8_lossy(&path).into_owned()
     }
+
+    /// The headers that a number sends, without those that belong to the connection.
+    pub fn headers_of(&self, index: u64) -> Vec<(String, String)> {
+        let which = self.which(index);
+        let headers = &self.requests[usize::from(which.request)].headers;
+        headers
+            .iter()
+            .map(|(name, template)| {
+                let mut value = Vec::new();
+                template.write(&self.values, which.nth, &mut value);
+                (name.clone(), String::from_utf8_lossy(&value).into_owned())
+            })
+            .collect()
+    }
 }
 
 impl Request {

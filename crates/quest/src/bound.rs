@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use diagnosis::{bottleneck::Bottleneck, compare, evidence::Evidence, verdict::Verdict};
+use diagnosis::{
+    bottleneck::Bottleneck, compare, evidence::Evidence, experiment::Purpose, observation::Observation,
+    signal::Signal, verdict::Verdict,
+};
 
 /// What must not be so.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +43,7 @@ pub enum Measure {
     Mean,
     /// Most answers a second.
     Rate,
-    /// Failures, all together.
+    /// Failures, all together: of the rounds that are believed, but not of warming up and of counter-experiments.
     Errors,
 }
 
@@ -152,12 +155,18 @@ impl Bound {
 }
 
 fn number(measure: Measure, evidence: &Evidence, verdict: &Verdict) -> Option<f64> {
-    use diagnosis::signal::Signal;
+    let is_believed = |observation: &Observation| {
+        let mut rounds = evidence
+            .rounds
+            .iter()
+            .filter(|round| round.experiment == observation.experiment && round.number == observation.round);
+        rounds.all(|round| round.discarded.is_none())
+    };
     let of = |signal: Signal| -> Vec<(&str, f64)> {
         evidence
             .observations
             .iter()
-            .filter(|observation| observation.signal == signal)
+            .filter(|observation| observation.signal == signal && is_believed(observation))
             .filter_map(|observation| Some((observation.experiment.as_str(), observation.value()?)))
             .collect()
     };
@@ -179,7 +188,19 @@ fn number(measure: Measure, evidence: &Evidence, verdict: &Verdict) -> Option<f6
             .iter()
             .map(|step| step.rate.mid)
             .max_by(f64::total_cmp),
-        Measure::Errors => Some(of(Signal::ClientErrors).iter().map(|(_, errors)| errors).sum()),
+        Measure::Errors => {
+            // What was changed for a proof, and what came first of all, fails for reasons of its own.
+            let counts = |id: &str| {
+                let mut experiments = evidence.experiments.iter();
+                let purpose = experiments
+                    .find(|known| known.id == id)
+                    .map(|known| &known.purpose);
+                !matches!(purpose, Some(Purpose::Counter { .. } | Purpose::Preflight))
+            };
+            let errors = of(Signal::ClientErrors);
+            let counted = errors.iter().filter(|(experiment, _)| counts(experiment));
+            Some(counted.map(|(_, errors)| errors).sum())
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use diagnosis::{
     observation::{Observation, Reading},
-    signal::Signal,
+    signal::{Kind, Signal},
 };
 
 use crate::{
@@ -47,16 +47,22 @@ pub(crate) fn observe(
     };
     client::observe(&mut collector, experiment, outcomes);
     let ok = outcomes.tally.ok as f64;
-    let metrics = joined(&outcomes.windows, "metrics");
-    server::observe(&mut collector, &metrics, ok, parties);
-    if metrics.readings == 0 {
-        server::timing(&mut collector, &joined(&outcomes.windows, "server timing"));
-    }
+    of_server(&mut collector, &outcomes.windows, ok, parties);
     database::observe(&mut collector, &joined(&outcomes.windows, "postgres"));
     tcp::observe(&mut collector, &joined(&outcomes.windows, "tcp"));
     proxy::observe(&mut collector, &joined(&outcomes.windows, "proxy log"));
     machine::observe(&mut collector, &joined(&outcomes.windows, "system"), parties);
     collector.observations
+}
+
+/// By its page of metrics, and where that has no times of requests, by its `Server-Timing`.
+fn of_server(collector: &mut Collector<'_>, windows: &BTreeMap<String, Window>, ok: f64, parties: &Parties) {
+    let first = collector.observations.len();
+    server::observe(collector, &joined(windows, "metrics"), ok, parties);
+    let mut by_page = collector.observations[first..].iter();
+    if !by_page.any(|seen| seen.signal.kind() == Kind::PerRequest) {
+        server::timing(collector, &joined(windows, "server timing"));
+    }
 }
 
 /// All windows of one kind of source as one.
@@ -121,3 +127,6 @@ fn ends(window: &Window, growth: f64) -> Vec<[f64; 2]> {
     let from = window.from * 1e3;
     vec![[from, 0.0], [from + window.seconds * 1e3, growth]]
 }
+
+#[cfg(test)]
+mod tests;

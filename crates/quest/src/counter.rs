@@ -10,16 +10,19 @@ use std::time::Duration;
 use diagnosis::{
     bottleneck::Bottleneck,
     counter::{CounterExperiment, Factor, Measure, Role, judge::PAIRS_MIN},
-    evidence::Line,
+    evidence::{Evidence, Line},
     experiment::{Arm, Purpose},
 };
-use load::{config::Protocol, scenario::Scenario};
+use load::{
+    config::Protocol,
+    scenario::{Request, Scenario, template::Template, values::Values},
+};
 
 use self::change::Change;
 use crate::{
     error::Error,
     experiment::{Drive, Experiment},
-    hook::{self, Hook},
+    hook::{Hook, Refused},
     investigate::Quest,
 };
 
@@ -64,20 +67,38 @@ pub(crate) fn run(quest: &mut Quest<'_>) -> Result<(), Error> {
         quest.tell(&format!("counter-experiment {}: {}", counter.id, counter.words));
         quest.recording.push(Line::Counter(counter))?;
         for number in 1..=rounds / 2 {
+            // Nothing is left of the budget either when the user wants it to end.
+            if quest.left().is_zero() {
+                return Ok(());
+            }
             let before = quest.round_of(&pair.before.within(round), number, &pair.scenario_before)?;
+            if quest.left().is_zero() {
+                return Ok(());
+            }
             let applied = match pair.change.apply(quest) {
                 Ok(applied) => applied,
-                Err(reason) => {
+                Err(Refused { reason, still }) => {
                     quest.tell(&format!("{} is given up: the hook {reason}", pair.before.id));
-                    break;
+                    match still {
+                        None => break,
+                        Some(reason) => {
+                            not_changed_back(quest, &reason);
+                            return Ok(());
+                        }
+                    }
                 }
             };
-            let after = quest.round_of(&pair.after.within(round), number, &pair.scenario_after)?;
+            let after = match quest.round_of(&pair.after.within(round), number, &pair.scenario_after) {
+                Ok(after) => after,
+                Err(error) => {
+                    if let Err(reason) = applied.undo(quest) {
+                        not_changed_back(quest, &reason);
+                    }
+                    return Err(error);
+                }
+            };
             if let Err(reason) = applied.end(quest) {
-                // Whatever is measured now is of a target that nobody knows.
-                quest.tell(&format!(
-                    "NOT CHANGED BACK: the hook {reason}; nothing more is measured"
-                ));
+                not_changed_back(quest, &reason);
                 return Ok(());
             }
             if before.is_stopped && after.is_stopped {
@@ -86,6 +107,13 @@ pub(crate) fn run(quest: &mut Quest<'_>) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Then whatever is measured is of a target that nobody knows.
+fn not_changed_back(quest: &mut Quest<'_>, reason: &str) {
+    quest.tell(&format!(
+        "NOT CHANGED BACK: the hook {reason}; nothing more is measured"
+    ));
 }
 
 /// What is run next.
@@ -217,9 +245,6 @@ fn pair(quest: &Quest<'_>, counter: &CounterExperiment) -> Option<Pair> {
             after.drive = Drive::Burst(u64::from(*to));
         }
         Factor::Rate { from, to } => {
-            if *to > quest.config.bounds.rate_max {
-                return None;
-            }
             before.drive = Drive::Rate(*from, quest.round_span);
             after.drive = Drive::Rate(*to, quest.round_span);
         }
@@ -231,7 +256,7 @@ fn pair(quest: &Quest<'_>, counter: &CounterExperiment) -> Option<Pair> {
             }
             Protocol::Http1 | Protocol::Auto => after.clients = *to,
         },
-        Factor::DistinctIds => scenario_before = one_id(quest)?,
+        Factor::DistinctIds => scenario_before = one_id(scenario)?,
         Factor::OneId => return None,
         Factor::Reconfigure { .. } | Factor::LeaveOut { .. } => {
             change = Change::Hook(hook(quest, &counter.factor)?);
@@ -257,9 +282,7 @@ fn pair(quest: &Quest<'_>, counter: &CounterExperiment) -> Option<Pair> {
         | Factor::BlockerEnds
         | Factor::Explain { .. } => return None,
     }
-    let is_within = |experiment: &Experiment| {
-        experiment.in_flight_max() <= most && experiment.clients > 0 && experiment.streams > 0
-    };
+    let bounds = &quest.config.bounds;
     let times = match &counter.measure {
         Measure::Rate => counter.predicted.high,
         Measure::Latency | Measure::ErrorShare | Measure::Signal { .. } => 1.0,
@@ -267,11 +290,9 @@ fn pair(quest: &Quest<'_>, counter: &CounterExperiment) -> Option<Pair> {
     let is_slow = match base.drive {
         // A burst is as large as a second may be.
         Drive::Burst(_) => is_in_time(quest, &counter.base),
-        Drive::Closed(_) | Drive::Rate(..) => {
-            quest.best_rate() * times <= quest.config.bounds.rate_max * 1.05
-        }
+        Drive::Closed(_) | Drive::Rate(..) => quest.best_rate() * times <= bounds.rate_max * 1.05,
     };
-    (is_within(&before) && is_within(&after) && is_slow).then_some(Pair {
+    (before.is_within(bounds) && after.is_within(bounds) && is_slow).then_some(Pair {
         before,
         after,
         scenario_before,
@@ -295,28 +316,55 @@ fn is_in_time(quest: &Quest<'_>, base: &str) -> bool {
 /// The user's commands that change just this.
 fn hook(quest: &Quest<'_>, factor: &Factor) -> Option<Hook> {
     let mut hooks = quest.config.hooks.iter();
-    hooks
-        .find(|hook| match (&hook.change, factor) {
-            (
-                hook::Change::Setting { name, times },
-                Factor::Reconfigure {
-                    setting,
-                    times: asked,
-                },
-            ) => name == setting && (times - asked).abs() < 0.01,
-            (hook::Change::LeaveOut(left_out), Factor::LeaveOut { what }) => left_out == what,
-            _ => false,
-        })
-        .cloned()
+    hooks.find(|hook| hook.fits(factor)).cloned()
 }
 
-/// The same request with its first value only.
-fn one_id(quest: &Quest<'_>) -> Option<Scenario> {
-    let scenario = &quest.config.scenario;
+/// Hooks that were not used, and why: another name or ratio is easily written.
+pub(crate) fn unused(hooks: &[Hook], evidence: &Evidence) -> Vec<String> {
+    let run = &evidence.counters;
+    let is_unused = |hook: &&Hook| !run.iter().any(|counter| hook.fits(&counter.factor));
+    let unused: Vec<&Hook> = hooks.iter().filter(is_unused).collect();
+    if unused.is_empty() {
+        return Vec::new();
+    }
+    let proposed = diagnosis::propose(evidence);
+    let asked: Vec<String> = run
+        .iter()
+        .chain(&proposed)
+        .filter_map(|counter| match &counter.factor {
+            Factor::Reconfigure { setting, times } => Some(format!("{setting} x{times}")),
+            Factor::LeaveOut { what } => Some(format!("without {what}")),
+            _ => None,
+        })
+        .collect();
+    let why = |hook: &Hook| match proposed.iter().find(|counter| hook.fits(&counter.factor)) {
+        Some(counter) => format!("{} could not be run in the time that was left", counter.id),
+        None if asked.is_empty() => "nothing that was found asks for a hook".to_owned(),
+        None => format!("what was found asks for {}", asked.join(", ")),
+    };
+    let told = |hook: &Hook| format!("the hook of {} was not used: {}", hook.words(), why(hook));
+    unused.into_iter().map(told).collect()
+}
+
+/// The same request with its first values only. Of several kinds of requests it would leave all but one out.
+fn one_id(scenario: &Scenario) -> Option<Scenario> {
+    let [request] = scenario.requests() else {
+        return None;
+    };
     let (first, second) = (scenario.path_of(0), scenario.path_of(1));
     if first == second {
         return None;
     }
-    let target = scenario.target();
-    Scenario::get(&format!("{}://{}{first}", target.scheme.name(), target.authority)).ok()
+    let headers = scenario.headers_of(0).into_iter();
+    let request = Request {
+        path: Template::fixed(first.as_bytes()),
+        headers: headers
+            .map(|(name, value)| (name, Template::fixed(value.as_bytes())))
+            .collect(),
+        ..request.clone()
+    };
+    Scenario::new(scenario.target().clone(), vec![request], Values::none()).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -281,6 +281,20 @@ impl Experiment {
             .max(self.users.unwrap_or(0))
     }
 
+    /// Whether it asks for no more than is allowed. What a closed loop brings is only known when it runs.
+    pub(crate) fn is_within(&self, bounds: &Bounds) -> bool {
+        let most = match self.drive {
+            Drive::Closed(_) => 0.0,
+            // It sends at once what a second may have at most.
+            Drive::Burst(requests) => requests as f64,
+            Drive::Rate(rate, _) => rate,
+        };
+        self.clients > 0
+            && self.streams > 0
+            && self.in_flight_max() <= bounds.concurrency_max
+            && most <= bounds.rate_max
+    }
+
     /// Requests that were wished for and are not answered.
     fn concurrency(&self, glance: &load::watch::Glance) -> f64 {
         match (self.drive, self.protocol) {

@@ -111,7 +111,11 @@ async fn ask(
         Some(sender) if sender.is_ready() => sender,
         Some(_) | None => connect(target, tls, connections).await?,
     };
-    let mut request = http::Request::get(path).header("host", &target.authority);
+    let mut request = http::Request::get(path);
+    // Who sends a host of its own means it.
+    if headers.iter().all(|(name, _)| !name.eq_ignore_ascii_case("host")) {
+        request = request.header("host", &target.authority);
+    }
     for (name, value) in headers {
         request = request.header(name, value);
     }

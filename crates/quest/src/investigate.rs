@@ -228,6 +228,13 @@ fn gather(quest: &mut Quest<'_>) -> Result<(), Error> {
     quest.slow_request()?;
     plans::explain(quest)?;
     counter::run(quest)?;
+    for unused in counter::unused(&quest.config.hooks, &quest.recording.evidence) {
+        quest.tell(&unused);
+    }
+    if quest.config.undo.is_pending() {
+        // It could not be changed back: whatever is measured now is of a target that nobody knows.
+        return Ok(());
+    }
     playbook::hold(quest)
 }
 
@@ -316,13 +323,7 @@ impl Quest<'_> {
     pub(crate) fn step(&self, users: u32) -> Experiment {
         let protocol = self.protocols[0];
         let shared = self.config.connections;
-        let (clients, streams) = match protocol {
-            Protocol::Http2 => {
-                let clients = shared.unwrap_or(1).clamp(1, users);
-                (clients, users.div_ceil(clients))
-            }
-            Protocol::Http1 | Protocol::Auto => (shared.unwrap_or(users).clamp(1, users), 1),
-        };
+        let (clients, streams) = spread(users, protocol, shared);
         let is_single = users == 1;
         let drive = if is_single && self.exceeds_rate(users) {
             Drive::Rate(self.config.bounds.rate_max, self.round_span)
@@ -341,7 +342,7 @@ impl Quest<'_> {
                 Purpose::Ramp
             },
             drive,
-            users: (clients * streams < users).then_some(users),
+            users: (protocol != Protocol::Http2 && clients < users).then_some(users),
             clients,
             streams,
             protocol,
@@ -543,6 +544,17 @@ impl Quest<'_> {
             reading: Reading::Value(value),
             note: note.to_owned(),
         }))
+    }
+}
+
+/// Connections for so many users, and requests at once on each: never more than there are users.
+pub(crate) fn spread(users: u32, protocol: Protocol, shared: Option<u32>) -> (u32, u32) {
+    match protocol {
+        Protocol::Http2 => {
+            let clients = shared.unwrap_or(1).clamp(1, users);
+            (clients, users / clients)
+        }
+        Protocol::Http1 | Protocol::Auto => (shared.unwrap_or(users).clamp(1, users), 1),
     }
 }
 

@@ -106,7 +106,7 @@ fn warm_up(quest: &mut Quest<'_>) -> Result<(), Error> {
 
 /// One user, two, four and so on, until it does not pay any more.
 fn first_pass(quest: &mut Quest<'_>) -> Result<Vec<Experiment>, Error> {
-    let mut steps = Vec::new();
+    let mut steps: Vec<Experiment> = Vec::new();
     let mut base: Option<Round> = None;
     let mut before: Option<Round> = None;
     let mut flat = 0;
@@ -115,15 +115,25 @@ fn first_pass(quest: &mut Quest<'_>) -> Result<Vec<Experiment>, Error> {
         if !quest.may_begin(RAMP_UNTIL) && users > 2 {
             break;
         }
+        let step = quest.step(users);
         // So many more users ask at most so much more often.
-        let could = before.map_or(0.0, |last: Round| last.rate * 2.0);
+        let could = match (before, steps.last()) {
+            (Some(round), Some(last)) => could(round, last, &step),
+            (None, _) | (_, None) => 0.0,
+        };
         if could > quest.config.bounds.rate_max {
             quest.tell(&format!(
                 "the ramp ends below {users} users: more could exceed --max-rate"
             ));
             break;
         }
-        let step = quest.step(users);
+        // Connections that all users share carry as many requests each: the next number may be the same.
+        let is_new = steps
+            .last()
+            .is_none_or(|last| last.in_flight_max() != step.in_flight_max());
+        if !is_new {
+            continue;
+        }
         let round = quest.round(&step, 1)?;
         steps.push(step);
         let (Some(first), Some(last)) = (base, before) else {
@@ -147,6 +157,11 @@ fn first_pass(quest: &mut Quest<'_>) -> Result<Vec<Experiment>, Error> {
         }
     }
     Ok(steps)
+}
+
+/// The most answers a second that a step can bring, by the one before it.
+fn could(before: Round, last: &Experiment, step: &Experiment) -> f64 {
+    before.rate * f64::from(step.in_flight_max()) / f64::from(last.in_flight_max().max(1))
 }
 
 /// How browsers and naive clients ask: everything at once, over one connection, six, or one of HTTP/2.
@@ -271,3 +286,6 @@ fn users(most: u32, factor: u32) -> impl Iterator<Item = u32> {
         .take_while(move |users| *users < most);
     powers.chain([most])
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,8 @@ pub mod text;
 use std::{collections::BTreeMap, path::Path};
 
 use diagnosis::{
-    compare::Comparison, evidence::Evidence, experiment::Purpose, observation::Observation, signal::Signal,
-    source::SourceState, trace::Trace, verdict::Verdict,
+    compare::Comparison, counter::Factor, evidence::Evidence, experiment::Purpose, observation::Observation,
+    signal::Signal, source::SourceState, trace::Trace, verdict::Verdict,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,9 @@ pub struct Report {
     /// How the page was asked for in the ways of naive clients and browsers, in sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stories: Vec<String>,
+    /// What would prove more and was not run, with what it needs of the user.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wanted: Vec<String>,
     /// One slow request, step by step, where the target keeps its traces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow: Option<Trace>,
@@ -86,7 +89,7 @@ pub struct Done {
 impl Report {
     /// Puts it together.
     pub fn new(evidence: &Evidence, verdict: Verdict, file: &Path) -> Report {
-        let file = file.display();
+        let file = quoted(&file.display().to_string());
         let target = &evidence.head.target;
         let experiments = done(evidence);
         let slowest = |one: &&Trace, other: &&Trace| one.took_ms.total_cmp(&other.took_ms);
@@ -95,13 +98,17 @@ impl Report {
             target: target.clone(),
             began: evidence.head.began.clone(),
             stories: stories(&experiments),
+            wanted: wanted(evidence, &verdict),
             slow: evidence.traces.iter().max_by(slowest).cloned(),
             experiments,
             sources: evidence.sources.clone(),
             settings: evidence.head.settings.clone(),
             commands: vec![
                 format!("sidequest quest --replay {file}   # the same verdict, without the network"),
-                format!("sidequest quest '{target}' --compare {file}   # after a fix: did it work?"),
+                format!(
+                    "sidequest quest {} --compare {file}   # after a fix: did it work?",
+                    quoted(target)
+                ),
             ],
             verdict,
             comparison: None,
@@ -129,6 +136,37 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// For a shell: as it is where that is one plain word, in quotes else.
+fn quoted(text: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:=@%,".contains(letter);
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Counter-experiments that were not run, each with what the user can give for it.
+fn wanted(evidence: &Evidence, verdict: &Verdict) -> Vec<String> {
+    if verdict.not_recorded.is_empty() {
+        return Vec::new();
+    }
+    let proposed = diagnosis::propose(evidence);
+    let needs = |id: &String| {
+        let mut known = proposed.iter().chain(&evidence.counters);
+        match &known.find(|counter| counter.id == *id)?.factor {
+            Factor::Reconfigure { setting, times } => {
+                Some(format!("a hook: setting = \"{setting}\", times = {times:?}"))
+            }
+            Factor::LeaveOut { what } => Some(format!("a hook: leave-out = \"{what}\"")),
+            Factor::Delay { path, .. } => Some(format!("--probe {path}=LISTEN,TO")),
+            _ => None,
+        }
+    };
+    let ids = verdict.not_recorded.iter();
+    ids.map(|id| needs(id).map_or_else(|| id.clone(), |needs| format!("{id} ({needs})")))
+        .collect()
 }
 
 /// The schema of report.json.
@@ -194,6 +232,10 @@ fn histogram(evidence: &Evidence, experiment: &str, counts: impl Fn(u32) -> bool
         let (Ok(end), Some(count)) = (seen.subject.parse::<f64>(), seen.value()) else {
             continue;
         };
+        // A file that somebody else wrote may hold anything, and a scale of powers has no place for these.
+        if !end.is_finite() || end <= 0.0 {
+            continue;
+        }
         match classes.iter_mut().find(|class| class[0] == end) {
             Some(class) => class[1] += count,
             None => classes.push([end, count]),
@@ -239,3 +281,6 @@ fn purpose(purpose: &Purpose) -> String {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,10 @@ use std::{
 };
 
 use diagnosis::source::{Source, SourceState, State as Told};
-use load::target::{Place, Target};
+use load::{
+    scenario::Scenario,
+    target::{Place, Target},
+};
 
 use crate::{
     config::Config,
@@ -196,20 +199,12 @@ impl Sources {
     }
 
     fn timing(&mut self, config: &Config, believe_any: bool, epoch: Instant) -> Result<(), Error> {
-        let target = config.scenario.target();
-        let request = &config.scenario.requests()[0];
-        if request.method != "GET" {
+        if config.scenario.requests()[0].method != "GET" {
             let state = State::Absent("only GET is probed beside the load".to_owned());
             self.states.push(told(Source::ServerTiming, "server", &state, ""));
             return Ok(());
         }
-        let url = format!(
-            "{}://{}{}",
-            target.scheme.name(),
-            target.authority,
-            config.scenario.path_of(0)
-        );
-        let watcher = match Fetcher::new(&url, Vec::new(), believe_any) {
+        let watcher = match first_request(&config.scenario, believe_any) {
             Ok(fetcher) => Watcher::start(
                 "server timing",
                 Box::new(Timing::new(fetcher)),
@@ -357,6 +352,18 @@ impl Sources {
     }
 }
 
+/// Asks for what the load asks for first, and as it does.
+fn first_request(scenario: &Scenario, believe_any: bool) -> Result<Fetcher, String> {
+    let target = scenario.target();
+    let url = format!(
+        "{}://{}{}",
+        target.scheme.name(),
+        target.authority,
+        scenario.path_of(0)
+    );
+    Fetcher::new(&url, scenario.headers_of(0), believe_any)
+}
+
 /// Where a target is reached; nowhere by TCP if it is a socket of the file system, or its name is not known.
 fn addresses(config: &Config) -> Vec<SocketAddr> {
     let place = config.load.connect_to.clone();
@@ -434,3 +441,6 @@ pub(crate) fn told(source: Source, subject: &str, state: &State, how: &str) -> S
         reason,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,28 @@ fn values_fill_templates_in_order() {
 }
 
 #[test]
+fn headers_have_the_values_of_their_request() {
+    let scenario = parsed(
+        r#"
+        url = "http://localhost"
+        [values]
+        id = ["a", "b"]
+        [[request]]
+        path = "/objects/{id}"
+        headers = { X-Object = "{id}", authorization = "Bearer t" }
+        "#,
+    )
+    .unwrap();
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut headers = scenario.headers_of(1);
+    headers.sort();
+    assert_eq!(
+        headers,
+        [header("authorization", "Bearer t"), header("x-object", "b")]
+    );
+}
+
+#[test]
 fn weights_are_spread_and_each_request_sees_all_values() {
     let scenario = parsed(
         r#"

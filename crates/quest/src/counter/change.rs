@@ -3,7 +3,7 @@
 use std::{thread, time::Duration};
 
 use crate::{
-    hook::{Applied, Hook},
+    hook::{Applied, Hook, Refused},
     investigate::Quest,
 };
 
@@ -39,7 +39,7 @@ impl Change {
         }
     }
 
-    pub(super) fn apply<'a>(&self, quest: &Quest<'a>) -> Result<InForce<'a>, String> {
+    pub(super) fn apply<'a>(&self, quest: &Quest<'a>) -> Result<InForce<'a>, Refused> {
         Ok(match self {
             Change::Client => InForce::Client,
             Change::Hook(hook) => {
@@ -58,15 +58,24 @@ impl Change {
 }
 
 impl InForce<'_> {
-    /// Changes it back.
+    /// Changes it back, and waits until the target is as it was.
     pub(super) fn end(self, quest: &Quest<'_>) -> Result<(), String> {
+        let span = match &self {
+            InForce::Client | InForce::Delay(_) => None,
+            InForce::Hook(_, span) => Some(*span),
+        };
+        self.undo(quest)?;
+        if let Some(span) = span {
+            settle(quest, span);
+        }
+        Ok(())
+    }
+
+    /// Changes it back.
+    pub(super) fn undo(self, quest: &Quest<'_>) -> Result<(), String> {
         match self {
             InForce::Client => Ok(()),
-            InForce::Hook(applied, span) => {
-                applied.end()?;
-                settle(quest, span);
-                Ok(())
-            }
+            InForce::Hook(applied, _) => applied.end(),
             InForce::Delay(path) => {
                 if let Some(probe) = quest.probe(&path) {
                     probe.add(Duration::ZERO);

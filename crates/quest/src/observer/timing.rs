@@ -40,6 +40,12 @@ impl Timing {
 impl Observer for Timing {
     fn read(&mut self, _: Depth) -> Result<Reading, State> {
         let answer = self.fetcher.get(PROBE_MAX).map_err(State::Absent)?;
+        // The load's good answers are split by it, and a refusal is none.
+        match answer.status {
+            200..=299 => {}
+            401 | 403 => return Err(State::Denied(format!("answered {}", answer.status))),
+            status => return Err(State::Absent(format!("answered {status}"))),
+        }
         let parts: Vec<(String, f64)> = answer
             .headers
             .iter()

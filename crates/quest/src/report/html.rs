@@ -150,11 +150,7 @@ fn counters(out: &mut String, report: &Report) {
         .map(|judged| judged.words.clone())
         .collect();
     items(out, "Counter-experiments", &run);
-    items(
-        out,
-        "Would prove more, and was not run",
-        &report.verdict.not_recorded,
-    );
+    items(out, "Would prove more, and was not run", &report.wanted);
 }
 
 fn limits(out: &mut String, report: &Report) {

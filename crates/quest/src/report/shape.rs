@@ -62,15 +62,14 @@ pub(super) fn histograms(experiments: &[&Done]) -> String {
         out.push('\n');
     }
     // Powers of ten below them.
-    let mut tick = 10_f64.powf(least.log10().ceil());
-    while tick <= most {
+    for power in least.log10().ceil() as i32..=most.log10().floor() as i32 {
+        let tick = 10_f64.powi(power);
         let _ = writeln!(
             out,
             "<text class=\"soft\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{tick} ms</text>",
             x(tick),
             height - 6.0
         );
-        tick *= 10.0;
     }
     out.push_str("</svg>\n");
     out

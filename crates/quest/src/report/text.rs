@@ -43,7 +43,7 @@ pub fn page(report: &Report) -> String {
         list(&mut out, "Why", &finding.reasons);
         list(&mut out, "Doubts", &finding.doubts);
     }
-    proof(&mut out, verdict);
+    proof(&mut out, report);
     let failed: Vec<String> = verdict
         .checks
         .iter()
@@ -191,19 +191,17 @@ fn steps(out: &mut String, verdict: &Verdict) {
     }
 }
 
-fn proof(out: &mut String, verdict: &Verdict) {
-    let run: Vec<String> = verdict
+fn proof(out: &mut String, report: &Report) {
+    let run: Vec<String> = report
+        .verdict
         .counters
         .iter()
         .filter(|judged| judged.outcome != judge::Outcome::NotRecorded)
         .map(|judged| judged.words.clone())
         .collect();
     list(out, "Counter-experiments", &run);
-    if !verdict.not_recorded.is_empty() {
-        let wanted = format!(
-            "Would prove more, and was not run: {}.",
-            verdict.not_recorded.join(", ")
-        );
+    if !report.wanted.is_empty() {
+        let wanted = format!("Would prove more, and was not run: {}.", report.wanted.join(", "));
         wrapped(out, "  ", &wanted);
     }
 }

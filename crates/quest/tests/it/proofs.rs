@@ -17,10 +17,10 @@ use diagnosis::{
     grade::Grade,
     verdict::Verdict,
 };
-use load::config::Protocol;
+use load::{config::Protocol, watch::Watch};
 use quest::{
     hook::{Change, Hook},
-    investigate::announcement,
+    investigate::{announcement, investigate},
     probe,
 };
 
@@ -154,6 +154,70 @@ fn a_hook_that_fails_is_undone_and_proves_nothing() {
     assert!(found.verdict.grade < Grade::Proven);
     let left = std::fs::read_to_string(&serving.pool_file).expect("the hook wrote it");
     assert_eq!(left, "3\n", "it is as it was");
+}
+
+#[test]
+fn a_hook_that_cannot_be_undone_ends_the_measuring_and_is_told() {
+    let serving = Serving::start(Rig {
+        pool: Some(3),
+        ..Rig::healthy()
+    });
+    let out = Directory::new();
+    let mut config = config(&serving.url(), &out, 24);
+    config.sources.metrics.push(format!("{}metrics", serving.url()));
+    config.hooks.push(Hook {
+        change: Change::Setting {
+            name: "pool".to_owned(),
+            times: 2.0,
+        },
+        apply: format!("echo 6 > {}; false", serving.pool_file.display()),
+        revert: "exit 4".to_owned(),
+        settle: Duration::ZERO,
+    });
+    let mut told = Vec::new();
+    let found = investigate(&config, &Watch::new(), &mut |what| told.push(what.to_owned()));
+    let last = told.last().expect("something is told");
+    assert!(
+        last.starts_with("NOT CHANGED BACK: ") && last.contains("exit status: 4"),
+        "{told:?}"
+    );
+    assert!(found.expect("a verdict").verdict.grade < Grade::Proven);
+    assert!(config.undo.is_pending(), "whoever ends the process tries again");
+}
+
+#[test]
+fn who_interrupts_before_a_change_is_made_has_no_change() {
+    let serving = Serving::start(Rig {
+        pool: Some(3),
+        ..Rig::healthy()
+    });
+    let out = Directory::new();
+    let mut config = config(&serving.url(), &out, 24);
+    config.sources.metrics.push(format!("{}metrics", serving.url()));
+    let file = serving.pool_file.display();
+    config.hooks.push(Hook {
+        change: Change::Setting {
+            name: "pool".to_owned(),
+            times: 2.0,
+        },
+        apply: format!("echo 6 > {file}"),
+        revert: format!("echo 3 > {file}"),
+        settle: Duration::ZERO,
+    });
+    let interrupt = Watch::new();
+    let mut told = Vec::new();
+    investigate(&config, &interrupt, &mut |what| {
+        told.push(what.to_owned());
+        if what.starts_with("D1-pool/before") {
+            interrupt.stop();
+        }
+    })
+    .expect("what was seen is judged");
+    assert!(
+        told.iter().any(|what| what.starts_with("D1-pool/before")),
+        "{told:?}"
+    );
+    assert!(!serving.pool_file.exists(), "nothing was changed: {told:?}");
 }
 
 #[test]

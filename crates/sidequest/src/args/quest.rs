@@ -177,7 +177,7 @@ pub(crate) struct Hook {
     pub(crate) setting: Option<String>,
     /// It becomes so many times what it was.
     pub(crate) times: Option<f64>,
-    /// Or what is left out: `downstream`, `statement`.
+    /// Or what is left out: `statement`, `idle in transaction`.
     pub(crate) leave_out: Option<String>,
     /// The command that changes it.
     pub(crate) apply: String,

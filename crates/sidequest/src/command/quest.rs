@@ -151,8 +151,15 @@ fn attended(
             }
             Ok::<(), Failure>(())
         })?;
-        investigating
-            .join()
+        let investigated = investigating.join();
+        // What could not be changed back when it was due is tried once more, and told to the quiet too.
+        if config.undo.is_pending() {
+            match config.undo.now() {
+                Ok(()) => console::faults("changed back, late"),
+                Err(reason) => console::faults(format_args!("NOT CHANGED BACK: the hook {reason}")),
+            }
+        }
+        investigated
             .map_err(|_| Exit::Bug.because(anyhow!("investigate: its thread panicked")))?
             .map_err(failure)
     })

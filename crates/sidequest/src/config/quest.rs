@@ -31,6 +31,8 @@ const SEED: u64 = 1;
 /// How many times a hook multiplies its setting, and how long the target needs after it.
 const TIMES: f64 = 2.0;
 const SETTLE: Duration = Duration::from_secs(1);
+/// How a condition begins that names an earlier evidence.
+const WORSE_THAN: &str = "worse-than=";
 /// Parties that a probe can stand before.
 const PATHS: [&str; 2] = ["database", "downstream"];
 /// A request that takes longer is of no use to an investigation.
@@ -276,5 +278,24 @@ fn read_file(path: &Path) -> anyhow::Result<Settings> {
     {
         *relative = directory.join(&relative);
     }
+    for log in &mut settings.proxy_log {
+        *log = directory.join(&log);
+    }
+    // These two name a file within a text.
+    for values in &mut settings.values {
+        if let Some((name, said)) = values.split_once('=')
+            && let Some(file) = said.strip_prefix('@')
+        {
+            *values = format!("{name}=@{}", directory.join(file).display());
+        }
+    }
+    for condition in &mut settings.fail_if {
+        if let Some(file) = condition.trim().strip_prefix(WORSE_THAN) {
+            *condition = format!("{WORSE_THAN}{}", directory.join(file).display());
+        }
+    }
     Ok(settings)
 }
+
+#[cfg(test)]
+mod tests;
