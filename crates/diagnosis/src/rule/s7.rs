@@ -13,7 +13,7 @@ use crate::{
 pub(super) const RULE: Rule = Rule {
     bottleneck: Bottleneck::S7,
     rank: Rank::Ordinary,
-    proof: "The client of that service is 98 to 99 % of the growth, and its calls in flight are at their limit where that is told. By `Server-Timing` alone it is suspected only.",
+    proof: "The client of that service is 98 to 99 % of the growth, and its calls in flight are at their limit where that is told. By `Server-Timing` alone it is suspected until changing it has helped.",
     confused: "A lock of the server's own: there is no outbound call.",
     experiment: "Time added in the path to that service lowers throughput; the same added to the database changes nothing (127 to 127 a second were measured).",
     advice: "Bound the calls so that others do not wait behind them, keep answers for a while, or raise the service's limit.",
