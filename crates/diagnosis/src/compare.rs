@@ -8,6 +8,7 @@ use crate::{
     diagnose,
     evidence::Evidence,
     interval::{Interval, bootstrap, mean},
+    scene::ERRORS_MIN,
     signal::Signal,
     verdict::Verdict,
     view::View,
@@ -64,6 +65,12 @@ pub struct Difference {
 /// Changes of less than this are none, whatever the interval says: machines drift.
 const DRIFT: f64 = 0.05;
 
+/// With fewer rounds on a side there is no telling how much they differ when nothing does.
+const ROUNDS_MIN: usize = 2;
+
+/// Standard deviations on both sides of an interval of 90 %.
+const NINETY: f64 = 1.645;
+
 /// A round with fewer answers has no 99th percentile.
 const HUNDRED: f64 = 100.0;
 
@@ -80,6 +87,12 @@ pub fn compare(before: &Evidence, after: &Evidence) -> Comparison {
         })
         .collect();
     common.dedup_by(|a, b| a.0 == b.0);
+    // Loads that both had more than one round of, where there are any: one round does not tell how much rounds differ.
+    let is_told = |(_, old_step, new_step): &(f64, &str, &str)| {
+        latencies(&old, old_step).len() >= ROUNDS_MIN && latencies(&new, new_step).len() >= ROUNDS_MIN
+    };
+    let is_once = !common.is_empty() && !common.iter().any(is_told);
+    common.retain(|step| is_once || is_told(step));
     let ends: Vec<(f64, &str, &str)> = match common.as_slice() {
         [] => Vec::new(),
         [only] => vec![*only],
@@ -91,7 +104,12 @@ pub fn compare(before: &Evidence, after: &Evidence) -> Comparison {
         .collect();
     let (verdict_before, verdict_after) = (diagnose(before), diagnose(after));
     let outcome = overall(&differences);
-    let sentence = sentence(&verdict_before, &verdict_after, &differences, outcome);
+    let mut sentence = sentence(&verdict_before, &verdict_after, &differences, outcome);
+    if is_once {
+        sentence.push_str(
+            " At no load have both more than one round, so nobody knows how much rounds differ when nothing does: a longer --budget has more.",
+        );
+    }
     Comparison {
         before: verdict_before,
         after: verdict_after,
@@ -101,6 +119,16 @@ pub fn compare(before: &Evidence, after: &Evidence) -> Comparison {
     }
 }
 
+fn rounds(view: &View<'_>, step: &str, signal: Signal) -> Vec<f64> {
+    view.rounds(step, signal, "")
+        .map(|rounds| rounds.values().copied().collect())
+        .unwrap_or_default()
+}
+
+fn latencies(view: &View<'_>, step: &str) -> Vec<f64> {
+    rounds(view, step, Signal::ClientLatencyMs)
+}
+
 fn differences(
     old: &View<'_>,
     new: &View<'_>,
@@ -108,21 +136,13 @@ fn differences(
     old_step: &str,
     new_step: &str,
 ) -> Vec<Difference> {
-    let rounds = |view: &View<'_>, step: &str, signal: Signal| -> Vec<f64> {
-        view.rounds(step, signal, "")
-            .map(|rounds| rounds.values().copied().collect())
-            .unwrap_or_default()
-    };
     let by_signal = |signal: Signal| (rounds(old, old_step, signal), rounds(new, new_step, signal));
+    let failures = (old.failures(old_step), new.failures(new_step));
     let measures = [
         ("latency_ms", by_signal(Signal::ClientLatencyMs), false),
         ("p99_ms", by_signal(Signal::ClientP99Ms), false),
         ("rate", (old.rates(old_step), new.rates(new_step)), true),
-        (
-            "errors",
-            (vec![old.error_share(old_step)], vec![new.error_share(new_step)]),
-            false,
-        ),
+        ("errors", (shares(&failures.0), shares(&failures.1)), false),
     ];
     // The slowest hundredth of fewer than a hundred answers is the slowest one: chance.
     let counts = [(old, old_step), (new, new_step)].map(|(view, step)| rounds(view, step, Signal::ClientOk));
@@ -137,11 +157,11 @@ fn differences(
                 let before = mean(&groups[0])?;
                 (before > 0.0).then_some(mean(&groups[1])? / before)
             });
+            let is_told = before.len() >= ROUNDS_MIN && after.len() >= ROUNDS_MIN;
             let outcome = match ratio {
-                Some(ratio) => outcome(ratio, is_more_better),
-                // Nothing before: errors that are new.
-                None if mean_after > mean_before => Outcome::Worse,
-                None => Outcome::Same,
+                _ if measure == "errors" => of_errors(&failures.0, &failures.1, seed),
+                Some(ratio) if is_told => outcome(ratio, is_more_better),
+                _ => Outcome::Same,
             };
             Some(Difference {
                 measure: measure.to_owned(),
@@ -153,6 +173,68 @@ fn differences(
             })
         })
         .collect()
+}
+
+/// Of requests, by round.
+fn shares(failures: &[(f64, f64)]) -> Vec<f64> {
+    failures.iter().map(share).collect()
+}
+
+fn share((failed, all): &(f64, f64)) -> f64 {
+    if *all > 0.0 {
+        (failed / all).clamp(0.0, 1.0)
+    } else {
+        0.0
+    }
+}
+
+/// One failure of many thousand requests is chance, and so are many of one bad round: failures differ if as many more of
+/// all requests failed as chance does not explain, and either in each round or by more than noise.
+fn of_errors(before: &[(f64, f64)], after: &[(f64, f64)], seed: u64) -> Outcome {
+    let total = |failures: &[(f64, f64)]| {
+        let sum = failures
+            .iter()
+            .fold((0.0, 0.0), |sum, (failed, all)| (sum.0 + failed, sum.1 + all));
+        (share(&sum), sum.1)
+    };
+    let ((old, old_requests), (new, new_requests)) = (total(before), total(after));
+    let (old_bounds, new_bounds) = (wilson(old, old_requests), wilson(new, new_requests));
+    // Newcombe's interval of the difference, from those of both shares.
+    let (rises, falls) = (
+        new - old > (new - new_bounds.low).hypot(old_bounds.high - old),
+        old - new > (old - old_bounds.low).hypot(new_bounds.high - new),
+    );
+    let is_in_each_round = before.len() >= ROUNDS_MIN
+        && after.len() >= ROUNDS_MIN
+        && bootstrap(&[&shares(before), &shares(after)], seed, |groups| {
+            Some(mean(&groups[1])? - mean(&groups[0])?)
+        })
+        .is_some_and(|difference| !difference.includes(0.0));
+    match (rises, falls, is_in_each_round || old.max(new) >= ERRORS_MIN) {
+        (true, _, true) => Outcome::Worse,
+        (_, true, true) => Outcome::Better,
+        _ => Outcome::Same,
+    }
+}
+
+/// Wilson's interval of a share of so many.
+fn wilson(share: f64, count: f64) -> Interval {
+    if count <= 0.0 {
+        return Interval {
+            low: 0.0,
+            mid: share,
+            high: 1.0,
+        };
+    }
+    let z2 = NINETY * NINETY;
+    let middle = share + z2 / (2.0 * count);
+    let reach = NINETY * (share * (1.0 - share) / count + z2 / (4.0 * count * count)).sqrt();
+    let bound = |value: f64| (value / (1.0 + z2 / count)).clamp(0.0, 1.0);
+    Interval {
+        low: bound(middle - reach),
+        mid: share,
+        high: bound(middle + reach),
+    }
 }
 
 fn outcome(ratio: Interval, is_more_better: bool) -> Outcome {

@@ -11,7 +11,7 @@ use crate::{
     interval::Interval,
     predict::{self, Limit},
     signal::Signal,
-    source::Source,
+    source::{Source, State},
     view::{Seen, View},
 };
 
@@ -114,6 +114,12 @@ impl<'a> Scene<'a> {
             .or_else(|| self.view.latency(self.high))
             .filter(|ms| *ms > 0.0)
             .unwrap_or(f64::INFINITY)
+    }
+
+    /// Whether what the server says of itself is from the header of a few answers, for want of its metrics.
+    pub(crate) fn is_told_by_timing(&self) -> bool {
+        let is_read = |source: Source| self.view.state(source, "").0 == State::Available;
+        !is_read(Source::Metrics) && is_read(Source::ServerTiming)
     }
 
     /// A count in the highest load, as milliseconds or events per millisecond of wall time.

@@ -361,13 +361,44 @@ impl<'a> View<'a> {
             .filter(|answers| *answers > 0.0)
     }
 
+    /// Requests of a round, mean over rounds.
+    pub(crate) fn requests(&self, experiment: &str) -> f64 {
+        let errors = self.value(experiment, Signal::ClientErrors, "").unwrap_or(0.0);
+        let ok = self.answers(experiment).unwrap_or(0.0);
+        self.value(experiment, Signal::ClientRequests, "")
+            .unwrap_or(ok + errors)
+    }
+
+    /// Failures and requests of each round.
+    pub(crate) fn failures(&self, experiment: &str) -> Vec<(f64, f64)> {
+        let of = |signal: Signal| self.rounds(experiment, signal, "");
+        let (requests, ok, errors) = (
+            of(Signal::ClientRequests),
+            of(Signal::ClientOk),
+            of(Signal::ClientErrors),
+        );
+        let mut rounds: Vec<u32> = [requests, ok, errors]
+            .into_iter()
+            .flatten()
+            .flat_map(|rounds| rounds.keys().copied())
+            .collect();
+        rounds.sort_unstable();
+        rounds.dedup();
+        rounds
+            .into_iter()
+            .map(|round| {
+                let at = |rounds: Option<&BTreeMap<u32, f64>>| rounds?.get(&round).copied();
+                let failed = at(errors).unwrap_or(0.0);
+                let all = at(requests).unwrap_or(at(ok).unwrap_or(0.0) + failed);
+                (failed, all)
+            })
+            .collect()
+    }
+
     /// Failures as a share of requests.
     pub(crate) fn error_share(&self, experiment: &str) -> f64 {
         let errors = self.value(experiment, Signal::ClientErrors, "").unwrap_or(0.0);
-        let ok = self.answers(experiment).unwrap_or(0.0);
-        let requests = self
-            .value(experiment, Signal::ClientRequests, "")
-            .unwrap_or(ok + errors);
+        let requests = self.requests(experiment);
         if requests > 0.0 {
             (errors / requests).clamp(0.0, 1.0)
         } else {

@@ -61,6 +61,8 @@ pub struct Reading {
     pub counters: BTreeMap<String, f64>,
     /// Numbers of this moment.
     pub gauges: BTreeMap<String, f64>,
+    /// What the names of counters begin with of which only the greatest were read: one that is missing may be anything.
+    pub cut: Vec<&'static str>,
 }
 
 /// A source of readings.
@@ -86,7 +88,8 @@ pub struct Window {
     pub seconds: f64,
     /// Readings.
     pub readings: usize,
-    /// By how much each counter grew. One that began during the window began at nothing.
+    /// By how much each counter grew. One that began during the window began at nothing, unless the list in which it
+    /// was missing was cut: then it had grown for longer than the window.
     pub grown: BTreeMap<String, f64>,
     /// Means over time.
     pub means: BTreeMap<String, f64>,
@@ -244,7 +247,11 @@ impl Window {
             ..Window::default()
         };
         for (key, value) in &last.counters {
-            let before = first.counters.get(key).copied().unwrap_or(0.0);
+            let before = first.counters.get(key).copied();
+            if before.is_none() && first.cut.iter().any(|list| key.starts_with(list)) {
+                continue;
+            }
+            let before = before.unwrap_or(0.0);
             // A counter that shrank belongs to a process that began anew.
             window.grown.insert(key.clone(), (value - before).max(0.0));
         }

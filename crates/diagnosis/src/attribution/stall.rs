@@ -46,7 +46,8 @@ pub(crate) fn stalls(view: &View<'_>, experiment: &str) -> Vec<Stall> {
 }
 
 /// Share of wall time in which the quota held the party: pressure where there is, for that is wall time; else
-/// the throttled time, which is a sum over CPUs, over as many of them as it could use.
+/// the throttled time, which is a sum over CPUs, over as many of them as it could use. Never more than the share of
+/// periods in which it was held at all.
 pub(crate) fn throttled_share(view: &View<'_>, experiment: &str, party: &str) -> Option<f64> {
     let throttled = view.per_ms(experiment, Signal::CgroupThrottledMs, party);
     if throttled.is_some_and(|throttled| throttled <= 0.0) {
@@ -58,13 +59,26 @@ pub(crate) fn throttled_share(view: &View<'_>, experiment: &str, party: &str) ->
     {
         return Some(full.clamp(0.0, 1.0));
     }
+    let throttled = throttled?;
     let cores = view
         .fact(Signal::ProcessCores, party)
         .map_or(f64::INFINITY, |seen| seen.value.max(1.0));
-    let threads = view
+    // Where nobody counts threads, as of a server elsewhere: those that were held ran in the rest of the time, so both
+    // together are the CPUs that it wanted.
+    let wanted = view
         .value(experiment, Signal::ProcessThreadsRunning, party)
-        .map_or(1.0, |threads| threads.max(1.0));
-    Some((throttled? / cores.min(threads)).clamp(0.0, 1.0))
+        .or_else(|| Some(throttled + view.per_ms(experiment, Signal::ProcessCpuMs, party)?))
+        .map_or(1.0, |wanted| wanted.max(1.0));
+    let share = throttled / cores.min(wanted);
+    let most = throttled_periods(view, experiment, party).unwrap_or(1.0);
+    Some(share.min(most).clamp(0.0, 1.0))
+}
+
+/// Share of its periods in which the quota held a party for a while.
+fn throttled_periods(view: &View<'_>, experiment: &str, party: &str) -> Option<f64> {
+    let of = |signal: Signal| view.value(experiment, signal, party);
+    let all = of(Signal::CgroupPeriods).filter(|all| *all > 0.0)?;
+    Some(of(Signal::CgroupThrottledPeriods)? / all)
 }
 
 fn delay_share(view: &View<'_>, experiment: &str, party: &str) -> Option<f64> {

@@ -29,6 +29,25 @@ fn a_server_that_stands_still_is_not_the_database() {
     assert!(stalled > 0.9, "{stalled}");
 }
 
+/// Throttled time is a sum over CPUs: of a server elsewhere nobody counts its threads, so what it used tells how many
+/// were held, and no more time can be lost than there were periods in which it was held.
+#[test]
+fn a_server_elsewhere_does_not_stand_still_once_for_each_thread() {
+    let stalled = |more: &str| {
+        let found = attribution(&format!(
+            "load 1 client.rate=91 client.latency_ms=10 app.handler_ms=10 cgroup.throttled_ms[server]=0\n\
+             load 64 client.rate=368 client.latency_ms=100 app.handler_ms=100 cgroup.throttled_ms[server]=12000 {more}"
+        ));
+        let rows = found.rows.iter();
+        let rows = rows.filter(|row| row.part == Part::Throttled && row.subject == "server");
+        rows.map(|row| row.high_ms).sum::<f64>()
+    };
+    let by_use = stalled("process.cpu_ms[server]=20000");
+    assert!((by_use - 37.5).abs() < 0.1, "{by_use}");
+    let by_periods = stalled("cgroup.periods[server]=100 cgroup.throttled_periods[server]=20");
+    assert!((by_periods - 20.0).abs() < 0.1, "{by_periods}");
+}
+
 #[test]
 fn parallel_statements_are_scaled_to_their_wall_time() {
     let found = attribution(

@@ -6,6 +6,7 @@ use crate::{
     counter::{Class, CounterExperiment, Factor, Measure},
     finding::Basis,
     interval::Interval,
+    rule::clue::{counted, turned_away},
     rule::{Direct, Rank, Rule, between, more_users, unchanged},
     scene::{Answer, Claim, Scene, answer, unseen},
     signal::Signal,
@@ -15,10 +16,10 @@ use crate::{
 pub(super) const RULE: Rule = Rule {
     bottleneck: Bottleneck::C2,
     rank: Rank::Void,
-    proof: "The generator's busiest thread has no CPU left, waits for one, or turns its loop slowly (0.6 ms is healthy, 8.5 ms was starved), while the server's own time stays flat.",
+    proof: "The generator's busiest thread has no CPU left, waits for one, or turns its loop slowly (0.6 ms is healthy, 8.5 ms was starved), while the server's own time stays flat. Or its connects fail with EMFILE: it has no file descriptor left.",
     confused: "A slow server: there the server's own histogram agrees with the client's.",
     experiment: "Two generators with half the load each: latency falls.",
-    advice: "The result is void. Use more or larger generators, or less load, and measure again.",
+    advice: "The result is void. Use more or larger generators (with a higher `ulimit -n` where files were short), or less load, and measure again.",
     claim,
     direct,
     must: &[],
@@ -37,7 +38,21 @@ fn answers(scene: &Scene<'_>) -> f64 {
     rounds.map_or(f64::INFINITY, |rounds| rounds.values().sum())
 }
 
+/// Connections for which the generator had no descriptor left.
+const NO_FILE: [(Signal, &str); 1] = [(Signal::ClientConnectFailures, "EMFILE")];
+
+/// Failures, or users without a connection, most of which are for want of a descriptor of our own.
+fn no_file(scene: &Scene<'_>) -> Option<Claim> {
+    scene
+        .errors(&NO_FILE)
+        .or_else(|| turned_away(scene, &NO_FILE))
+        .filter(|claim| claim.share.mid >= STANDING_MIN)
+}
+
 fn claim(scene: &Scene<'_>) -> Option<Claim> {
+    if let Some(no_file) = no_file(scene) {
+        return Some(no_file);
+    }
     if answers(scene) < ANSWERS_MIN {
         return standing(scene);
     }
@@ -76,7 +91,7 @@ fn standing(scene: &Scene<'_>) -> Option<Claim> {
     })
 }
 
-/// A generator that stands still for half of its time has measured itself.
+/// A generator that stands still for half of its time, or makes half of the failures, has measured itself.
 const STANDING_MIN: f64 = 0.5;
 
 const CPU_MAX: f64 = 0.85;
@@ -84,6 +99,10 @@ const DELAY_MAX: f64 = 0.10;
 const LOOP_LAG_MAX_MS: f64 = 5.0;
 
 pub(super) fn direct(scene: &Scene<'_>) -> Answer {
+    let words = "connections of the generator found no file descriptor left, of its own limit (`ulimit -n`)";
+    if no_file(scene).is_some() {
+        return counted(scene, &NO_FILE, words, Source::Client);
+    }
     let cpu = scene.at_high(Signal::GeneratorCpuShare, "");
     let delay = scene.at_high(Signal::GeneratorDelayShare, "");
     // A loop that turned a few times only has no percentiles.
@@ -135,6 +154,10 @@ fn server_is_flat(scene: &Scene<'_>) -> Answer {
 }
 
 fn server_agrees(scene: &Scene<'_>) -> Answer {
+    // Connections that we could not make are ours, however slow the server is for others.
+    if no_file(scene).is_some() {
+        return unseen(Source::Metrics, "");
+    }
     match handler_share(scene) {
         Some((share, seen)) => answer(
             share >= 0.6,

@@ -3,6 +3,7 @@
 use crate::{
     attribution::part::Part,
     finding::Basis,
+    guard,
     interval::Interval,
     scene::{Answer, Claim, Scene, Statement, answer, unseen},
     signal::Signal,
@@ -63,6 +64,36 @@ pub(super) fn counted(scene: &Scene<'_>, counts: &[(Signal, &str)], words: &str,
         Some(seen) => answer(seen.value >= 1.0, format!("{:.0} {words}", seen.value), [seen]),
         None => unseen(source, ""),
     }
+}
+
+/// Who finds no slot when it connects sends no request that could fail: such users are missing from those in flight,
+/// and so are their answers.
+pub(super) fn turned_away(scene: &Scene<'_>, counts: &[(Signal, &str)]) -> Option<Claim> {
+    /// Between two requests a user is not in flight either.
+    const MISSING_MIN: f64 = 0.1;
+    let counted = counts
+        .iter()
+        .filter_map(|(signal, subject)| scene.at_high(*signal, subject))
+        .max_by(|a, b| a.value.total_cmp(&b.value))
+        .filter(|seen| seen.value >= 1.0)?;
+    let in_flight = scene
+        .at_high(Signal::ClientInFlight, "")
+        .filter(|_| scene.is_troubled)?;
+    let users = scene.view.users(scene.high)?;
+    let missing = 1.0 - in_flight.value / users;
+    let lost = 1.0 - guard::proportional(&scene.view)?;
+    if missing < MISSING_MIN || lost <= 0.0 {
+        return None;
+    }
+    Some(Claim {
+        share: Interval::exact((missing / lost).min(1.0)),
+        basis: Basis::LostThroughput,
+        words: format!(
+            "the lost throughput: of {users:.0} users {:.0} are in flight, the others find no connection",
+            in_flight.value
+        ),
+        cites: vec![counted.cite, in_flight.cite],
+    })
 }
 
 /// Whether a share of the active backends is in these waits.

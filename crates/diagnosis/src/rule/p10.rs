@@ -3,10 +3,7 @@
 use crate::{
     bottleneck::Bottleneck,
     counter::{Class, CounterExperiment, Factor, Measure},
-    finding::Basis,
-    guard,
-    interval::Interval,
-    rule::clue::counted,
+    rule::clue::{counted, turned_away},
     rule::{Direct, Rank, Rule, between, more_users},
     scene::{Answer, Claim, Scene, answer, unseen},
     signal::Signal,
@@ -17,8 +14,8 @@ use crate::{
 pub(super) const RULE: Rule = Rule {
     bottleneck: Bottleneck::P10,
     rank: Rank::Cliff,
-    proof: "EMFILE, or `worker_connections are not enough` in the log; open files at their limit.",
-    confused: "A full accept queue: there ListenDrops rise.",
+    proof: "`Too many open files` or `worker_connections are not enough` in the proxy's log; open files of the proxy or the server at their limit.",
+    confused: "A full accept queue: there ListenDrops rise. EMFILE at the client: that is the generator's own limit, C2.",
     experiment: "A higher limit: the errors vanish.",
     advice: "Raise the limit.",
     claim,
@@ -30,11 +27,8 @@ pub(super) const RULE: Rule = Rule {
     exact,
 };
 
-const COUNTS: [(Signal, &str); 3] = [
-    (Signal::ProxyWorkerConnections, ""),
-    (Signal::ProxyNoFile, ""),
-    (Signal::ClientConnectFailures, "EMFILE"),
-];
+/// What the target says. A connect that fails with EMFILE found no descriptor at the generator: that is C2.
+const COUNTS: [(Signal, &str); 2] = [(Signal::ProxyWorkerConnections, ""), (Signal::ProxyNoFile, "")];
 
 /// What clients get to see of a server that has no descriptor for them.
 const REFUSALS: [(Signal, &str); 4] = [
@@ -49,39 +43,8 @@ fn claim(scene: &Scene<'_>) -> Option<Claim> {
     scene
         .errors(&COUNTS)
         .or_else(|| scene.errors(&REFUSALS).filter(|_| is_at_limit))
-        .or_else(|| turned_away(scene))
+        .or_else(|| turned_away(scene, &COUNTS))
 }
-
-/// Who finds no slot when it connects sends no request that could fail: such users are missing from those in flight,
-/// and so are their answers.
-fn turned_away(scene: &Scene<'_>) -> Option<Claim> {
-    let counted = COUNTS
-        .iter()
-        .filter_map(|(signal, subject)| scene.at_high(*signal, subject))
-        .max_by(|a, b| a.value.total_cmp(&b.value))
-        .filter(|seen| seen.value >= 1.0)?;
-    let in_flight = scene
-        .at_high(Signal::ClientInFlight, "")
-        .filter(|_| scene.is_troubled)?;
-    let users = scene.view.users(scene.high)?;
-    let missing = 1.0 - in_flight.value / users;
-    let lost = 1.0 - guard::proportional(&scene.view)?;
-    if missing < MISSING_MIN || lost <= 0.0 {
-        return None;
-    }
-    Some(Claim {
-        share: Interval::exact((missing / lost).min(1.0)),
-        basis: Basis::LostThroughput,
-        words: format!(
-            "the lost throughput: of {users:.0} users {:.0} are in flight, the others find no connection",
-            in_flight.value
-        ),
-        cites: vec![counted.cite, in_flight.cite],
-    })
-}
-
-/// Between two requests a user is not in flight either.
-const MISSING_MIN: f64 = 0.1;
 
 fn direct(scene: &Scene<'_>) -> Answer {
     let counted = counted(
@@ -101,7 +64,7 @@ const AT_LIMIT: f64 = 0.95;
 
 /// The party that has most of its files open, and what share of them.
 fn fullest(scene: &Scene<'_>) -> Option<(f64, &'static str, Seen, Seen)> {
-    let parties = ["proxy", "server", "client"].into_iter().filter_map(|party| {
+    let parties = ["proxy", "server"].into_iter().filter_map(|party| {
         let open = scene.view.worst(Signal::ProcessFiles, party)?;
         let most = scene.view.fact(Signal::ProcessFilesMax, party)?;
         (most.value > 0.0).then(|| (open.value / most.value, party, open, most))

@@ -97,10 +97,9 @@ fn clients_reconnect(scene: &Scene<'_>) -> Answer {
 
 /// A connection that finds no place in the accept queue takes a second: that is P7, and keeping them the lesser cure.
 fn queue_overflows(scene: &Scene<'_>) -> Answer {
-    const OF_REQUESTS: f64 = 0.02;
     match scene.each(Signal::HostListenDrops, "server") {
         Some((each, seen)) => answer(
-            each >= OF_REQUESTS,
+            each >= super::p7::OF_REQUESTS,
             format!("{:.0} % of the requests met a full accept queue", each * 100.0),
             [seen],
         ),

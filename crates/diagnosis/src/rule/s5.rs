@@ -5,7 +5,7 @@ use crate::{
     bottleneck::Bottleneck,
     counter::{Class, CounterExperiment, Factor, Measure},
     rule::{Direct, Rank, Rule, between, more_connections},
-    scene::{Answer, Claim, Scene, answer, unseen},
+    scene::{Answer, Claim, Scene, answer, circumstance, unseen},
     signal::Signal,
     source::Source,
 };
@@ -13,8 +13,8 @@ use crate::{
 pub(super) const RULE: Rule = Rule {
     bottleneck: Bottleneck::S5,
     rank: Rank::Ordinary,
-    proof: "Memory pressure, hits of the memory limit, major faults, kills, or pauses of the collector.",
-    confused: "Disk I/O: there memory is not under pressure.",
+    proof: "Memory pressure, major faults, kills, or pauses of the collector. Hits of the memory limit alone are reason to suspect it, if a request has more of them than at low load.",
+    confused: "Disk I/O: there memory is not under pressure. A cache of files at the limit: its pages are dropped and nobody waits.",
     experiment: "Twice the limit: the stalls vanish.",
     advice: "Bound what each request keeps in memory, then raise the limit.",
     claim,
@@ -39,7 +39,11 @@ fn claim(scene: &Scene<'_>) -> Option<Claim> {
 
 const PRESSURE_MIN: f64 = 0.05;
 const FAULTS_EACH_MIN: f64 = 0.1;
+/// Hits of the limit in a round. The kernel makes room at the limit by dropping pages of files that nobody misses, at any
+/// load: hits alone are no stall.
 const FAILURES_MIN: f64 = 10.0;
+/// So many times the hits a request at low load: a cache of files takes as many for each request as before.
+const FAILURES_GROW: f64 = 3.0;
 
 fn pressed(scene: &Scene<'_>) -> Answer {
     let kills = scene.view.worst(Signal::CgroupOomKills, "server");
@@ -53,27 +57,38 @@ fn pressed(scene: &Scene<'_>) -> Answer {
     let of = |seen: &Option<crate::view::Seen>| seen.as_ref().map_or(0.0, |seen| seen.value);
     let share = full.as_ref().map_or(of(&host), |(share, _)| *share);
     let each = faults.as_ref().map_or(0.0, |(each, _)| *each);
-    answer(
-        of(&kills) >= 1.0
-            || of(&failures) >= FAILURES_MIN
-            || share >= PRESSURE_MIN
-            || each >= FAULTS_EACH_MIN,
-        format!(
-            "{:.0} kills, {:.0} hits of the memory limit, {:.0} % of the time under memory pressure, {each:.2} major faults a request",
-            of(&kills),
-            of(&failures),
-            share * 100.0
-        ),
-        [
-            kills,
-            failures,
-            full.map(|(_, seen)| seen),
-            host,
-            faults.map(|(_, seen)| seen),
-        ]
-        .into_iter()
-        .flatten(),
-    )
+    let is_stalled = of(&kills) >= 1.0 || share >= PRESSURE_MIN || each >= FAULTS_EACH_MIN;
+    let words = format!(
+        "{:.0} kills, {:.0} hits of the memory limit, {:.0} % of the time under memory pressure, {each:.2} major faults a request",
+        of(&kills),
+        of(&failures),
+        share * 100.0
+    );
+    let is_hit_more = of(&failures) >= FAILURES_MIN && hits_grow(scene);
+    let seen = [
+        kills,
+        failures,
+        full.map(|(_, seen)| seen),
+        host,
+        faults.map(|(_, seen)| seen),
+    ];
+    let seen = seen.into_iter().flatten();
+    if is_stalled {
+        return answer(true, words, seen);
+    }
+    circumstance(is_hit_more, words, seen)
+}
+
+/// Whether a request hits the limit more often than one did at low load.
+fn hits_grow(scene: &Scene<'_>) -> bool {
+    let each = |step: &str| {
+        let hits = scene.view.value(step, Signal::CgroupMemoryFailures, "server")?;
+        Some(hits / scene.view.answers(step)?)
+    };
+    match (each(scene.low), each(scene.high)) {
+        (Some(low), Some(high)) => high >= FAILURES_GROW * low,
+        _ => false,
+    }
 }
 
 fn direct(scene: &Scene<'_>) -> Answer {

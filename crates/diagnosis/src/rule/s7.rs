@@ -5,7 +5,7 @@ use crate::{
     bottleneck::Bottleneck,
     counter::{Class, CounterExperiment, Factor, Measure},
     rule::{Direct, Rank, Rule, control, longer},
-    scene::{Answer, Claim, Scene, answer, unseen},
+    scene::{Answer, Claim, Scene, answer, circumstance, unseen},
     signal::Signal,
     source::Source,
 };
@@ -13,7 +13,7 @@ use crate::{
 pub(super) const RULE: Rule = Rule {
     bottleneck: Bottleneck::S7,
     rank: Rank::Ordinary,
-    proof: "The client of that service is 98 to 99 % of the growth, and its calls in flight are at their limit.",
+    proof: "The client of that service is 98 to 99 % of the growth, and its calls in flight are at their limit where that is told. By `Server-Timing` alone it is suspected until changing it has helped.",
     confused: "A lock of the server's own: there is no outbound call.",
     experiment: "Time added in the path to that service lowers throughput; the same added to the database changes nothing (127 to 127 a second were measured).",
     advice: "Bound the calls so that others do not wait behind them, keep answers for a while, or raise the service's limit.",
@@ -35,14 +35,16 @@ fn direct(scene: &Scene<'_>) -> Answer {
         return unseen(Source::Metrics, "");
     };
     let server = scene.server_ms();
-    answer(
-        seen.value >= 0.25 * server,
-        format!(
-            "calls of other services take {:.1} ms of {server:.1} ms",
-            seen.value
-        ),
-        [seen],
-    )
+    let is_most = seen.value >= 0.25 * server;
+    let words = format!(
+        "calls of other services take {:.1} ms of {server:.1} ms",
+        seen.value
+    );
+    // The names in that header are anybody's, and so is who wrote it: the server, or a proxy before it.
+    if scene.is_told_by_timing() {
+        return circumstance(is_most, format!("{words}, by `Server-Timing`"), [seen]);
+    }
+    answer(is_most, words, [seen])
 }
 
 fn slots_are_full(scene: &Scene<'_>) -> Answer {

@@ -25,17 +25,18 @@ const LEVELS: &[(&str, Signal)] = &[
     ("downstream_in_flight", Signal::AppDownstreamInFlight),
 ];
 
-/// Names in `Server-Timing`, and what they usually mean.
+/// Names in `Server-Timing`, and what they usually mean. What means one thing to a server and another to the proxy
+/// before it (`upstream`, `http`), or any wait at all (`wait`, `acquire`), is not here.
 const TIMINGS: &[(&[&str], Signal)] = &[
     (&["total", "app", "handler", "request"], Signal::AppHandlerMs),
     (&["db", "sql", "database", "postgres", "query"], Signal::AppDbMs),
-    (&["pool", "lease", "acquire", "wait"], Signal::AppPoolWaitMs),
+    (&["pool", "lease"], Signal::AppPoolWaitMs),
     (&["queue"], Signal::AppQueueMs),
     (
         &["serialise", "serialize", "render", "encode"],
         Signal::AppSerialiseMs,
     ),
-    (&["downstream", "upstream", "http"], Signal::AppDownstreamMs),
+    (&["downstream"], Signal::AppDownstreamMs),
 ];
 
 pub(super) fn observe(collector: &mut Collector<'_>, window: &Window, ok: f64, parties: &Parties) {
@@ -107,3 +108,6 @@ pub(super) fn timing(collector: &mut Collector<'_>, window: &Window) {
         collector.maybe(*signal, "", sum.map(|sum| sum / probes * 1e3));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,6 +64,39 @@ fn what_is_not_there_is_zero() {
     assert_eq!(Window::over(&readings, 0).mean("g"), Some(2.0));
 }
 
+/// A statement that was not among the greatest when the window began had run before: its growth is not known.
+#[test]
+fn what_was_beyond_the_end_of_a_list_has_not_grown_from_nothing() {
+    let mut readings = VecDeque::new();
+    for (at, names) in [
+        (0.0, ["statement/1/calls", "table/a/seq_scans"].as_slice()),
+        (
+            1.0,
+            &[
+                "statement/1/calls",
+                "statement/2/calls",
+                "table/a/seq_scans",
+                "table/b/seq_scans",
+            ],
+        ),
+    ] {
+        let mut reading = reading(at, 0.0, None);
+        for name in names {
+            reading.counters.insert((*name).to_owned(), 5_000.0);
+        }
+        readings.push_back(reading);
+    }
+    assert_eq!(
+        Window::over(&readings, 0).growth("statement/2/calls"),
+        Some(5_000.0)
+    );
+    readings[0].cut.push("statement/");
+    let window = Window::over(&readings, 0);
+    assert_eq!(window.growth("statement/1/calls"), Some(0.0));
+    assert_eq!(window.growth("statement/2/calls"), None);
+    assert_eq!(window.growth("table/b/seq_scans"), Some(5_000.0));
+}
+
 #[test]
 fn sources_of_one_kind_add_up() {
     let one = Window::over(

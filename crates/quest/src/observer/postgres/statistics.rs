@@ -72,6 +72,9 @@ pub(super) fn tables(session: &mut Session, reading: &mut Reading) -> Result<(),
         "SELECT {MARK} schemaname || '.' || relname, seq_scan, seq_tup_read, coalesce(idx_scan, 0), n_live_tup \
          FROM pg_stat_user_tables ORDER BY seq_tup_read DESC LIMIT {TABLES_MAX}"
     ))?;
+    if rows.len() >= TABLES_MAX {
+        reading.cut.push("table/");
+    }
     for row in &rows {
         let Some(table) = row.text(0) else { continue };
         for (key, at) in [("seq_scans", 1), ("seq_rows", 2), ("index_scans", 3)] {
@@ -111,6 +114,9 @@ pub(super) fn statements(
          ORDER BY {exec_time} DESC LIMIT {STATEMENTS_MAX}",
         version.read_time()
     ))?;
+    if rows.len() >= STATEMENTS_MAX {
+        reading.cut.push("statement/");
+    }
     let mut texts = 0;
     for row in &rows {
         let Some(id) = row.text(0) else { continue };

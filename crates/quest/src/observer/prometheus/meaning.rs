@@ -29,6 +29,8 @@ pub struct Metric {
     pub kind: Kind,
     /// Only lines that have this label with this value.
     pub only: Option<(&'static str, &'static str)>,
+    /// Whether several lines are of several things that have nothing to do with each other.
+    pub is_of_one: bool,
 }
 
 const fn counter(name: &'static str, meaning: &'static str) -> Metric {
@@ -38,6 +40,7 @@ const fn counter(name: &'static str, meaning: &'static str) -> Metric {
         scale: 1.0,
         kind: Kind::Counter,
         only: None,
+        is_of_one: false,
     }
 }
 
@@ -48,6 +51,7 @@ const fn gauge(name: &'static str, meaning: &'static str) -> Metric {
         scale: 1.0,
         kind: Kind::Gauge,
         only: None,
+        is_of_one: false,
     }
 }
 
@@ -59,6 +63,14 @@ const fn only(metric: Metric, label: &'static str, value: &'static str) -> Metri
     Metric {
         only: Some((label, value)),
         ..metric
+    }
+}
+
+/// Of a container: a page of cAdvisor has those of a whole machine.
+const fn container(name: &'static str, meaning: &'static str) -> Metric {
+    Metric {
+        is_of_one: true,
+        ..counter(name, meaning)
     }
 }
 
@@ -208,7 +220,7 @@ pub const METRICS: &[Metric] = &[
     // The process.
     counter("process_cpu_seconds_total", "cpu_seconds"),
     scaled(counter("process_cpu_time_ns_total", "cpu_seconds"), 1e-9),
-    counter("container_cpu_usage_seconds_total", "cpu_seconds"),
+    container("container_cpu_usage_seconds_total", "cpu_seconds"),
     gauge("process_open_fds", "descriptors_open"),
     gauge("process_files_open_files", "descriptors_open"),
     gauge("process_max_fds", "descriptors_max"),
@@ -220,12 +232,12 @@ pub const METRICS: &[Metric] = &[
     gauge("nodejs_eventloop_lag_mean_seconds", "loop_lag_seconds"),
     // Its control group.
     counter("sidequest_cgroup_periods_total", "cgroup_periods"),
-    counter("container_cpu_cfs_periods_total", "cgroup_periods"),
+    container("container_cpu_cfs_periods_total", "cgroup_periods"),
     counter(
         "sidequest_cgroup_throttled_periods_total",
         "cgroup_throttled_periods",
     ),
-    counter(
+    container(
         "container_cpu_cfs_throttled_periods_total",
         "cgroup_throttled_periods",
     ),
@@ -233,13 +245,13 @@ pub const METRICS: &[Metric] = &[
         "sidequest_cgroup_throttled_seconds_total",
         "cgroup_throttled_seconds",
     ),
-    counter(
+    container(
         "container_cpu_cfs_throttled_seconds_total",
         "cgroup_throttled_seconds",
     ),
     gauge("sidequest_cgroup_cpu_quota_cores", "cgroup_quota_cores"),
     counter("sidequest_cgroup_oom_kills_total", "cgroup_oom_kills"),
-    counter("container_oom_events_total", "cgroup_oom_kills"),
+    container("container_oom_events_total", "cgroup_oom_kills"),
     // Limits that refuse.
     counter("sidequest_http_limit_hits_total", "limit_hits"),
     counter("sidequest_database_lease_timeouts_total", "pool_timeouts"),
@@ -270,11 +282,11 @@ pub(super) fn read(lines: &[Line], known: &mut BTreeMap<String, &'static str>) -
                 .is_none_or(|(label, value)| line.label(label) == Some(value))
                 && line.value.is_finite()
         };
-        let mut found = lines.iter().filter(fits).peekable();
-        if found.peek().is_none() {
+        let found: Vec<f64> = lines.iter().filter(fits).map(|line| line.value).collect();
+        if found.is_empty() || metric.is_of_one && found.len() > 1 {
             continue;
         }
-        let sum: f64 = found.map(|line| line.value).sum();
+        let sum: f64 = found.iter().sum();
         values.insert(metric.meaning.to_owned(), sum * metric.scale);
         known.insert(metric.name.to_owned(), metric.meaning);
     }

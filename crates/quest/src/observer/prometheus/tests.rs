@@ -65,3 +65,14 @@ fn units_are_made_ours() {
         &[("handler_seconds", 2.0)],
     );
 }
+
+/// A page of cAdvisor is of a whole machine: whose quota held whom is not told by a sum over its containers.
+#[test]
+fn containers_do_not_add_up() {
+    check(
+        "container_cpu_cfs_throttled_seconds_total{container=\"api\"} 3\n\
+         container_cpu_cfs_throttled_seconds_total{container=\"other\"} 40\n\
+         container_cpu_usage_seconds_total{container=\"api\",cpu=\"total\"} 9\n",
+        &[("cpu_seconds", 9.0)],
+    );
+}
