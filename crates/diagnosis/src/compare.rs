@@ -68,6 +68,9 @@ const DRIFT: f64 = 0.05;
 /// With fewer rounds on a side there is no telling how much they differ when nothing does.
 const ROUNDS_MIN: usize = 2;
 
+/// Then only what became so many times more or less is believed: rounds of one load have not been seen to differ by it.
+const TIMES_AT_ONCE: f64 = 1.5;
+
 /// Standard deviations on both sides of an interval of 90 %.
 const NINETY: f64 = 1.645;
 
@@ -107,7 +110,7 @@ pub fn compare(before: &Evidence, after: &Evidence) -> Comparison {
     let mut sentence = sentence(&verdict_before, &verdict_after, &differences, outcome);
     if is_once {
         sentence.push_str(
-            " At no load have both more than one round, so nobody knows how much rounds differ when nothing does: a longer --budget has more.",
+            " At no load have both more than one round, so only what changed by half is believed: a longer --budget has more.",
         );
     }
     Comparison {
@@ -160,7 +163,7 @@ fn differences(
             let is_told = before.len() >= ROUNDS_MIN && after.len() >= ROUNDS_MIN;
             let outcome = match ratio {
                 _ if measure == "errors" => of_errors(&failures.0, &failures.1, seed),
-                Some(ratio) if is_told => outcome(ratio, is_more_better),
+                Some(ratio) if is_told || is_far(ratio.mid) => outcome(ratio, is_more_better),
                 _ => Outcome::Same,
             };
             Some(Difference {
@@ -235,6 +238,10 @@ fn wilson(share: f64, count: f64) -> Interval {
         mid: share,
         high: bound(middle + reach),
     }
+}
+
+fn is_far(ratio: f64) -> bool {
+    !(1.0 / TIMES_AT_ONCE..=TIMES_AT_ONCE).contains(&ratio)
 }
 
 fn outcome(ratio: Interval, is_more_better: bool) -> Outcome {
