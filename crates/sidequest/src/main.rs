@@ -8,6 +8,7 @@ mod config;
 mod console;
 mod declaration;
 mod exit;
+mod files;
 mod remote;
 mod shutdown;
 mod watching;
@@ -48,6 +49,9 @@ fn parse() -> Result<CommandLine, clap::Error> {
 }
 
 fn run(line: CommandLine) -> Result<Exit, Failure> {
+    if let Some(Command::Serve(_) | Command::Load(_) | Command::Quest(_)) = &line.command {
+        files::raise_limit();
+    }
     match line.command {
         None => {
             // A reader that went away is no failure.

@@ -144,7 +144,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         let ids = busiest(&burst_options, &binary, &data).await?;
         let keeper = keep_databases(&binary, &data).await?;
         let measured = measure(options, &binary, &data, &ids, &sink, &keeper).await;
-        keeper.stop().context("stop the server that keeps the databases")?;
+        keeper
+            .stop()
+            .context("stop the server that keeps the databases")?;
         measured
     })?;
     write(options, &measured, sink.taken.load(Ordering::Relaxed))

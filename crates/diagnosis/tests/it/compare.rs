@@ -56,10 +56,12 @@ fn one_round_does_not_tell_a_difference() {
 
 #[test]
 fn what_is_far_away_is_told_by_one_round() {
-    let before = first_round(evidence(
-        "client.latency_ms=6500 client.ok=20 client.errors=0",
-    ));
-    for (latency_ms, expected) in [("6", Outcome::Better), ("4500", Outcome::Same), ("9800", Outcome::Worse)] {
+    let before = first_round(evidence("client.latency_ms=6500 client.ok=20 client.errors=0"));
+    for (latency_ms, expected) in [
+        ("6", Outcome::Better),
+        ("4500", Outcome::Same),
+        ("9800", Outcome::Worse),
+    ] {
         let after = first_round(evidence(&format!(
             "client.latency_ms={latency_ms} client.ok=20 client.errors=0"
         )));

@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{Read as _, Write as _},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -270,6 +270,37 @@ fn a_log_counts_from_when_the_run_began() {
         (probed - 1_000..=answered + 1_000).contains(&start),
         "{probed} {start} {answered}"
     );
+}
+
+#[test]
+fn more_clients_than_a_shell_lets_files_be_open() {
+    const CLIENTS: usize = 100;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    let server = thread::spawn(move || {
+        // Nobody is answered before all are there.
+        let mut streams: Vec<TcpStream> = (0..CLIENTS)
+            .map(|_| listener.accept().expect("a client").0)
+            .collect();
+        let mut buffer = [0; 4_096];
+        for stream in &mut streams {
+            assert!(stream.read(&mut buffer).expect("a request") > 0);
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                .expect("it is read");
+        }
+        streams
+    });
+    let count = CLIENTS.to_string();
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -Sn 40 && exec \"$0\" \"$@\""])
+        .arg(env!("CARGO_BIN_EXE_sidequest"))
+        .args(["load", "--h1", "-n", &count, "-c", &count, &url])
+        .output()
+        .expect("a shell runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("100 succeeded"), "{said} {output:?}");
+    drop(server.join().expect("the server ends"));
 }
 
 /// The ids of an array of analyses.
