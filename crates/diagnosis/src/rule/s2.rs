@@ -44,6 +44,7 @@ fn claim(scene: &Scene<'_>) -> Option<Claim> {
 }
 
 const HOT: f64 = 0.9;
+/// The thread's own, and what others do besides: looking versions up, in a database of the same process too.
 const CORES_MAX: f64 = 1.3;
 
 /// One thread has a whole core, and more cores are there that the server does not use.
@@ -71,7 +72,6 @@ pub(super) fn hot_thread(scene: &Scene<'_>) -> Answer {
 }
 
 const ONE_CORE: f64 = 0.85;
-const ONE_CORE_MAX: f64 = 1.15;
 /// A machine that is busy for more of the time has no core free.
 const FULL: f64 = 0.88;
 
@@ -90,7 +90,7 @@ pub(super) fn one_connection(scene: &Scene<'_>) -> Answer {
         scene.view.fact(Signal::ProcessCores, "server"),
     ) {
         (Some((busy, seen)), Some(cores)) => answer(
-            is_one && is_room && (ONE_CORE..=ONE_CORE_MAX).contains(&busy) && cores.value >= 1.5,
+            is_one && is_room && (ONE_CORE..=CORES_MAX).contains(&busy) && cores.value >= 1.5,
             format!(
                 "all requests go over one connection, and the server uses {busy:.2} of {:.0} cores for it",
                 cores.value
