@@ -107,12 +107,7 @@ fn judge(summary: &Summary, busy: f64, has_rate: bool) -> (Verdict, String) {
             ),
         );
     }
-    if busy >= BUSY_MAX {
-        return (
-            Verdict::GeneratorBound,
-            format!("{own}, so the server may be faster than this; use more threads (-t)"),
-        );
-    }
+    // Nor of us: a turn of the loop is most of so short a run.
     let answers = summary.response.count();
     if answers < ANSWERS_MIN {
         let answers = if answers == 1 {
@@ -123,6 +118,12 @@ fn judge(summary: &Summary, busy: f64, has_rate: bool) -> (Verdict, String) {
         return (
             Verdict::TooFew,
             format!("{answers} nothing of who was the bottleneck; {own}"),
+        );
+    }
+    if busy >= BUSY_MAX {
+        return (
+            Verdict::GeneratorBound,
+            format!("{own}, so the server may be faster than this; use more threads (-t)"),
         );
     }
     let fastest = summary.service.quantile_ns(0.01).max(1) as f64;
