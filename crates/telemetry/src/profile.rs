@@ -39,7 +39,7 @@ pub const SECONDS_MAX: u32 = 60;
 
 /// When a continuous profile is over.
 ///
-/// Telling one costs some 130 ms of CPU time, most of it pprof-rs' making its table of stacks anew: an idle server that
+/// Telling one costs some 160 ms of CPU time, most of it pprof-rs' making its table of stacks anew: an idle server that
 /// told one each 15 s used 0.9 % of a core for nothing. So a window waits until what it has seen is worth it.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {

@@ -18,7 +18,7 @@ pub(super) const SLOW: &str = "500ms";
 pub(super) const STATEMENTS_SLOW: &str = "500ms";
 pub(super) const PROFILE_INTERVAL: &str = "15s";
 
-/// Telling a profile costs some 150 ms, which is 1 % of it.
+/// Telling a profile costs some 160 ms, which is 1 % of it.
 const PROFILE_CPU_MIN: Duration = Duration::from_secs(15);
 const PROFILE_AGE_MAX: Duration = Duration::from_secs(600);
 
