@@ -26,8 +26,6 @@ use crate::workspace::{root, say};
 
 /// Everything on may cost so many times what everything off costs.
 const RATIO_MAX: f64 = 1.03;
-/// Until the first profile was pushed, after 15 s: the first one of a process reads all its symbols, which is a cost
-/// of its start and not of its requests.
 const WARM: Duration = Duration::from_secs(20);
 /// The databases of the demo.
 const DATABASES: [&str; 3] = ["fleet", "operations", "weather"];
@@ -180,6 +178,8 @@ struct Measured {
 struct Subject {
     looking: Looking,
     server: process::Server,
+    /// Where it takes profiles, if it does.
+    profiles: Option<SocketAddr>,
     _scraper: Option<Scraper>,
 }
 
@@ -195,6 +195,9 @@ async fn measure(
     let mut subjects = Vec::new();
     for looking in Looking::ALL {
         subjects.push(Subject::start(options, binary, &databases, sink, looking).await?);
+    }
+    for subject in &subjects {
+        subject.read_symbols()?;
     }
     // Statements are prepared and planned, and all that is read once is read.
     let warm = Instant::now();
@@ -284,8 +287,21 @@ impl Subject {
         Ok(Subject {
             looking,
             server,
+            profiles: is_on(Part::Profiles).then_some(admin),
             _scraper: is_on(Part::Scrape).then(|| Scraper::start(admin)),
         })
+    }
+
+    /// The first profile of a process reads all its symbols: a cost of its start and not of its requests.
+    fn read_symbols(&self) -> anyhow::Result<()> {
+        let Some(admin) = self.profiles else {
+            return Ok(());
+        };
+        let answer = receiver::get(admin, "/profile?seconds=1").context("take a first profile")?;
+        if !answer.starts_with(b"HTTP/1.1 200") {
+            bail!("take a first profile: {:.100}", String::from_utf8_lossy(&answer));
+        }
+        Ok(())
     }
 
     async fn ask(&self, question: Question, ids: &[String], bursts: usize) -> anyhow::Result<u32> {

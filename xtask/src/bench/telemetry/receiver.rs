@@ -1,7 +1,7 @@
 //! Who looks: a collector and a Pyroscope that take everything at once, and a Prometheus.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
@@ -73,15 +73,8 @@ impl Scraper {
         let stop = Arc::clone(&done);
         let thread = thread::spawn(move || {
             while !stop.load(Ordering::Relaxed) {
-                let scrape = || -> std::io::Result<()> {
-                    let mut stream = TcpStream::connect(admin)?;
-                    stream.write_all(
-                        b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
-                    )?;
-                    stream.read_to_end(&mut Vec::new()).map(|_| ())
-                };
                 // One that fails is one the less.
-                let _ = scrape();
+                let _ = get(admin, "/metrics");
                 thread::park_timeout(SCRAPE_INTERVAL);
             }
         });
@@ -100,4 +93,15 @@ impl Drop for Scraper {
             let _ = thread.join();
         }
     }
+}
+
+/// Asks the admin listener, and reads all that it answers.
+pub(super) fn get(admin: SocketAddr, path: &str) -> io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect(admin)?;
+    stream.write_all(
+        format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes(),
+    )?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(answer)
 }
