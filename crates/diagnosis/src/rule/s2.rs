@@ -4,6 +4,7 @@ use crate::{
     attribution::part::Part,
     bottleneck::Bottleneck,
     counter::{Class, CounterExperiment, Factor, Measure},
+    predict::resource::ONE_CORE_MAX,
     rule::{Direct, Rank, Rule, between, doubled, more_connections, more_users},
     scene::{Answer, Claim, Scene, answer, circumstance, unseen},
     signal::Signal,
@@ -44,8 +45,6 @@ fn claim(scene: &Scene<'_>) -> Option<Claim> {
 }
 
 const HOT: f64 = 0.9;
-/// The thread's own, and what others do besides: looking versions up, in a database of the same process too.
-const CORES_MAX: f64 = 1.3;
 
 /// One thread has a whole core, and more cores are there that the server does not use.
 pub(super) fn hot_thread(scene: &Scene<'_>) -> Answer {
@@ -59,7 +58,7 @@ pub(super) fn hot_thread(scene: &Scene<'_>) -> Answer {
                 .fact(Signal::ProcessCores, "server")
                 .map_or(2.0, |seen| seen.value);
             answer(
-                busiest.value >= HOT && busy < CORES_MAX && cores >= 1.5,
+                busiest.value >= HOT && busy < ONE_CORE_MAX && cores >= 1.5,
                 format!(
                     "the busiest thread uses {:.0} % of a core and the server {busy:.2} of {cores:.0} cores",
                     busiest.value * 100.0
@@ -90,7 +89,7 @@ pub(super) fn one_connection(scene: &Scene<'_>) -> Answer {
         scene.view.fact(Signal::ProcessCores, "server"),
     ) {
         (Some((busy, seen)), Some(cores)) => answer(
-            is_one && is_room && (ONE_CORE..=CORES_MAX).contains(&busy) && cores.value >= 1.5,
+            is_one && is_room && (ONE_CORE..=ONE_CORE_MAX).contains(&busy) && cores.value >= 1.5,
             format!(
                 "all requests go over one connection, and the server uses {busy:.2} of {:.0} cores for it",
                 cores.value
@@ -194,7 +193,7 @@ fn waits_in_futex(scene: &Scene<'_>) -> Answer {
 fn server_is_idle(scene: &Scene<'_>) -> Answer {
     match scene.cores_busy("server") {
         Some((busy, seen)) => answer(
-            busy < CORES_MAX,
+            busy < ONE_CORE_MAX,
             format!("the server uses {busy:.2} cores"),
             [seen],
         ),
