@@ -47,25 +47,37 @@ fn check_proven(verdict: &Verdict, bottleneck: Bottleneck) {
     }
 }
 
-#[test]
-fn a_pool_of_three_is_proven_by_one_of_six() {
-    let serving = Serving::start(Rig {
+fn pool_of_three() -> Serving {
+    Serving::start(Rig {
         pool: Some(3),
         ..Rig::healthy()
-    });
-    let out = Directory::new();
-    let mut config = config(&serving.url(), &out, 24);
-    config.sources.metrics.push(format!("{}metrics", serving.url()));
-    let file = serving.pool_file.display();
-    config.hooks.push(Hook {
+    })
+}
+
+/// What makes the pool twice as large, and what makes it small again.
+fn of_the_pool(apply: impl Into<String>, revert: impl Into<String>) -> Hook {
+    Hook {
         change: Change::Setting {
             name: "pool".to_owned(),
             times: 2.0,
         },
-        apply: format!("echo 6 > {file}"),
-        revert: format!("echo 3 > {file}"),
+        apply: apply.into(),
+        revert: revert.into(),
         settle: Duration::from_millis(50),
-    });
+    }
+}
+
+#[test]
+fn a_pool_of_three_is_proven_by_one_of_six() {
+    let serving = pool_of_three();
+    let out = Directory::new();
+    let mut config = config(&serving.url(), &out, 24);
+    config.sources.metrics.push(format!("{}metrics", serving.url()));
+    let file = serving.pool_file.display();
+    config.hooks.push(of_the_pool(
+        format!("echo 6 > {file}"),
+        format!("echo 3 > {file}"),
+    ));
     let said = announcement(&config);
     assert!(
         said.contains("may change pool x2 by `echo 6") && said.contains("changes it back by `echo 3"),
@@ -132,23 +144,15 @@ fn a_pool_of_three_is_proven_by_a_delay_before_its_database() {
 
 #[test]
 fn a_hook_that_fails_is_undone_and_proves_nothing() {
-    let serving = Serving::start(Rig {
-        pool: Some(3),
-        ..Rig::healthy()
-    });
+    let serving = pool_of_three();
     let out = Directory::new();
     let mut config = config(&serving.url(), &out, 26);
     config.sources.metrics.push(format!("{}metrics", serving.url()));
     let file = serving.pool_file.display();
-    config.hooks.push(Hook {
-        change: Change::Setting {
-            name: "pool".to_owned(),
-            times: 2.0,
-        },
-        apply: format!("echo 6 > {file}; false"),
-        revert: format!("echo 3 > {file}"),
-        settle: Duration::ZERO,
-    });
+    config.hooks.push(of_the_pool(
+        format!("echo 6 > {file}; false"),
+        format!("echo 3 > {file}"),
+    ));
     let found = quest(&config).expect("a verdict");
     assert_eq!(found.verdict.bottleneck, Some(Bottleneck::D1));
     assert!(found.verdict.grade < Grade::Proven);
@@ -158,22 +162,14 @@ fn a_hook_that_fails_is_undone_and_proves_nothing() {
 
 #[test]
 fn a_hook_that_cannot_be_undone_ends_the_measuring_and_is_told() {
-    let serving = Serving::start(Rig {
-        pool: Some(3),
-        ..Rig::healthy()
-    });
+    let serving = pool_of_three();
     let out = Directory::new();
     let mut config = config(&serving.url(), &out, 24);
     config.sources.metrics.push(format!("{}metrics", serving.url()));
-    config.hooks.push(Hook {
-        change: Change::Setting {
-            name: "pool".to_owned(),
-            times: 2.0,
-        },
-        apply: format!("echo 6 > {}; false", serving.pool_file.display()),
-        revert: "exit 4".to_owned(),
-        settle: Duration::ZERO,
-    });
+    config.hooks.push(of_the_pool(
+        format!("echo 6 > {}; false", serving.pool_file.display()),
+        "exit 4",
+    ));
     let mut told = Vec::new();
     let found = investigate(&config, &Watch::new(), &mut |what| told.push(what.to_owned()));
     let last = told.last().expect("something is told");
@@ -187,23 +183,15 @@ fn a_hook_that_cannot_be_undone_ends_the_measuring_and_is_told() {
 
 #[test]
 fn who_interrupts_before_a_change_is_made_has_no_change() {
-    let serving = Serving::start(Rig {
-        pool: Some(3),
-        ..Rig::healthy()
-    });
+    let serving = pool_of_three();
     let out = Directory::new();
     let mut config = config(&serving.url(), &out, 24);
     config.sources.metrics.push(format!("{}metrics", serving.url()));
     let file = serving.pool_file.display();
-    config.hooks.push(Hook {
-        change: Change::Setting {
-            name: "pool".to_owned(),
-            times: 2.0,
-        },
-        apply: format!("echo 6 > {file}"),
-        revert: format!("echo 3 > {file}"),
-        settle: Duration::ZERO,
-    });
+    config.hooks.push(of_the_pool(
+        format!("echo 6 > {file}"),
+        format!("echo 3 > {file}"),
+    ));
     let interrupt = Watch::new();
     let mut told = Vec::new();
     investigate(&config, &interrupt, &mut |what| {

@@ -50,6 +50,17 @@ fn a_few_answers_say_nothing() {
     judged(made, Verdict::TooFew, "1 answer says nothing");
 }
 
+/// In a run of microseconds a turn of the loop is more than all of the time.
+#[test]
+fn a_few_answers_say_nothing_of_a_busy_generator_either() {
+    let mut made = busy(Made::new(), 1.2);
+    let (recorder, _) = made.thread();
+    for index in 0..3 {
+        recorder.record(&sample(index, 0, 5, Outcome::Ok), 0);
+    }
+    judged(made, Verdict::TooFew, "3 answers say nothing");
+}
+
 #[test]
 fn waiting_for_a_connection_is_not_the_servers_unless_it_falls_behind_a_rate() {
     judged(
