@@ -13,8 +13,14 @@ use std::{
 
 use diagnosis::experiment::Purpose;
 use load::{
-    arrivals::Arrivals, config::Protocol, ending::Ending, outcome::Outcome, sample::Sample,
-    scenario::Scenario, summary::Summary, watch::Watch,
+    arrivals::Arrivals,
+    config::Protocol,
+    ending::Ending,
+    outcome::{Lost, Outcome},
+    sample::Sample,
+    scenario::Scenario,
+    summary::Summary,
+    watch::Watch,
 };
 
 use self::queue::Queue;
@@ -32,6 +38,10 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// With nothing in flight for so long, nobody is there.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
+
+/// Whoever is in the middle of an answer when a round ends is waited for as long as the budget lasts, and at least for so
+/// long.
+const DRAIN_MIN: Duration = Duration::from_secs(4);
 
 /// Requests before their failures stop a run.
 const JUDGED_MIN: u64 = 40;
@@ -108,6 +118,8 @@ pub(crate) enum Stop {
     Rate,
     /// Nothing was under way any more, and nothing came.
     Silence,
+    /// The budget is over, and some are not answered yet.
+    Late,
     /// The user asked for it.
     User,
 }
@@ -200,6 +212,10 @@ impl Tally {
     }
 
     fn add(&mut self, sample: &Sample, from: u64) {
+        // What we have broken off says nothing of the target.
+        if sample.outcome == Outcome::Lost(Lost::Cut) {
+            return;
+        }
         let mut sample = *sample;
         if let Some(queue) = &mut self.queue {
             sample.scheduled_ns = queue.wished(&sample);
@@ -345,6 +361,7 @@ pub(crate) fn run(
         start = epoch.elapsed();
     }
     let load_start = epoch.elapsed();
+    let drained = config.bounds.budget.max(load_start + warm_up + span + DRAIN_MIN);
     let (summary, tally) = thread::scope(|scope| {
         let tally = Tally::of(experiment);
         let counted = scope.spawn(move || count(tally, &receiver, warm_up.as_nanos() as u64));
@@ -380,6 +397,9 @@ pub(crate) fn run(
                 } else if progress.0.elapsed() >= SILENCE_MAX {
                     // The generator waits for a server that was there; we do not, and find out whether it is dead.
                     stopped = Some(Stop::Silence);
+                }
+                if epoch.elapsed() > drained {
+                    stopped = Some(Stop::Late);
                 }
                 if interrupt.is_stopped() {
                     stopped = Some(Stop::User);

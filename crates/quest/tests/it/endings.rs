@@ -351,3 +351,30 @@ fn the_budget_is_kept() {
         began.elapsed()
     );
 }
+
+#[test]
+fn answers_that_never_come_do_not_exceed_the_budget() {
+    let serving = Serving::start(Rig {
+        hangs_every: Some(150),
+        ..Rig::healthy()
+    });
+    let out = Directory::new();
+    let config = config(&serving.url(), &out, 6);
+    let began = std::time::Instant::now();
+    let found = quest(&config).expect("a verdict");
+    // A request would be waited for by the load's own timeout, 30 s.
+    assert!(
+        began.elapsed() < Duration::from_secs(6 + 8),
+        "{:?}",
+        began.elapsed()
+    );
+    let failed = found.evidence.observations.iter();
+    let failed = failed.filter(|seen| seen.signal == Signal::ClientErrors);
+    let failed: f64 = failed
+        .filter_map(diagnosis::observation::Observation::value)
+        .sum();
+    assert_eq!(
+        failed, 0.0,
+        "what the quest breaks off is no failure of the target"
+    );
+}

@@ -52,6 +52,8 @@ pub(crate) struct Rig {
     pub(crate) per_second: Option<u32>,
     /// Answers before it is gone for good.
     pub(crate) dies_after: Option<u64>,
+    /// One request in so many is not answered.
+    pub(crate) hangs_every: Option<u64>,
     /// Answers of one connection, before it says goodbye.
     pub(crate) per_connection: Option<u64>,
     /// Streams of a connection at most.
@@ -68,6 +70,7 @@ impl Rig {
             status: 200,
             per_second: None,
             dies_after: None,
+            hangs_every: None,
             per_connection: None,
             streams: None,
             database: None,
@@ -240,6 +243,12 @@ async fn answer(
             counters.requests.fetch_sub(1, Ordering::Relaxed);
             return say(429, "slowly".to_owned());
         }
+    }
+    if rig
+        .hangs_every
+        .is_some_and(|every| (count + 1).is_multiple_of(every))
+    {
+        std::future::pending::<()>().await;
     }
     let now = counters.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
     counters.most_in_flight.fetch_max(now, Ordering::Relaxed);
