@@ -74,7 +74,9 @@ async fn five_hundred_at_once_need_at_most_eight_statements_a_source() {
     assert!(statements <= 5 * 8, "{statements} statements");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+/// On one thread, so that all have asked before the first batch is taken: on a busy machine the one who asks may be held
+/// up between two of them, and then there are more batches.
+#[tokio::test]
 async fn different_selections_share_one_statement_and_each_gets_its_own() {
     let Some(world) = World::new(include_str!("shop.toml"), SQL, 1).await else {
         return;
@@ -105,7 +107,7 @@ async fn different_selections_share_one_statement_and_each_gets_its_own() {
         assert_eq!(*body, alone[n % 3]);
     }
     let statements = world.statements() - before;
-    assert!(statements <= 16, "{statements} statements for 60 requests");
+    assert!(statements <= 8, "{statements} statements for 60 requests");
 }
 
 #[tokio::test(flavor = "multi_thread")]
